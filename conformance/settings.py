@@ -1,0 +1,414 @@
+"""Settings: what flags, environment and conformance.toml say together, each key by the highest of them that has it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from conformance.keys import (
+    HEADERS,
+    KEYS,
+    LABEL,
+    PARAMETERS,
+    PREFIX,
+    SECRETS,
+    Key,
+    kind_of,
+    parse_toml,
+    read_file,
+    text,
+)
+from conformance.profiles import Profile, load
+from conformance.target import (
+    Credentials,
+    Extra,
+    Limits,
+    Secret,
+    SettingsError,
+    Target,
+    accepted,
+    check_header,
+    check_parameter,
+    shown,
+    target_at,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+__all__ = ["Key", "Settings", "SettingsError", "known_keys", "resolve"]
+
+FILE = "conformance.toml"
+REMOTE_RPS = 20.0
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+FLAGS_ALONE = ("dry_run", "quiet", "verbose")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a run is told; ``target`` is None where the embedded endpoint is to be judged."""
+
+    target: Target | None
+    profile: Profile
+    limits: Limits
+    select: tuple[str, ...]
+    include: tuple[str, ...]
+    cases: tuple[Path, ...]
+    fail_on: Literal["must", "should", "never"]
+    examples: int
+    seed: int
+    report_dir: Path | None
+    allow_plain_http: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A checked value, the words that say where it came from, and the folder that its relative paths start from."""
+
+    value: Any
+    where: str
+    folder: Path
+
+
+_Layer: TypeAlias = dict[str, _Given]
+
+
+def known_keys() -> tuple[Key, ...]:
+    """Every setting: the one table behind flags, variables and the keys of the file."""
+    return KEYS
+
+
+def resolve(
+    flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, *, prompt: Callable[[str], str] | None = None
+) -> Settings:
+    """The settings that flags, environment, file and defaults give together, in this order of precedence.
+
+    A key is taken whole from the highest source that has it: headers of two sources are not merged. ``default_target``
+    counts only where no flag or variable gives a base URL, so that a target's secret does not travel to another host.
+
+    Args:
+        flags: by the name of the option in snake case; None, False and an empty tuple mean that a flag was not given.
+        environ: the environment variables.
+        cwd: the folder that relative paths of flags and variables start from, and where conformance.toml is looked for.
+        prompt: asks for the client secret with the given question; None where there is no terminal.
+
+    Raises:
+        SettingsError: something given is unknown, malformed, missing or contradicts something else.
+    """
+    cwd = cwd.absolute()
+    from_flags = _from_flags(flags, cwd)
+    from_environ = _from_environ(environ, cwd)
+    config, top, tables = _from_file(from_flags.get("config") or from_environ.get("config"), cwd)
+    chosen = _chosen(from_flags, from_environ, top, tables, config)
+    layers = (from_flags, from_environ, tables.get(chosen or "", {}), top)
+    values: _Layer = {}
+    for layer in reversed(layers):
+        values.update(layer)
+
+    profile = _profile(values.get("profile"))
+    cases = tuple(_readable(values["cases"], one) for one in _value(values, "cases"))
+    report_dir = _folder(values.get("report-dir"))
+    target = None
+    if "base-url" in values:
+        target = _target(values, layers, chosen, profile, environ, prompt)
+    else:
+        _refuse_stray(values)
+    return Settings(
+        target=target,
+        profile=profile,
+        limits=Limits(
+            timeout=_value(values, "timeout"),
+            concurrency=_value(values, "concurrency"),
+            max_rps=_value(values, "max-rps") or (None if target is None or target.loopback else REMOTE_RPS),
+        ),
+        select=_value(values, "select"),
+        include=_value(values, "include"),
+        cases=cases,
+        fail_on=_value(values, "fail-on"),
+        examples=_value(values, "examples"),
+        seed=_value(values, "seed"),
+        report_dir=report_dir,
+        allow_plain_http=_value(values, "allow-plain-http"),
+    )
+
+
+def _value(values: _Layer, option: str) -> Any:
+    if option in values:
+        return values[option].value
+    return next(key.default for key in KEYS if key.option == option)
+
+
+def _checked(key: Key, raw: Any, where: str, folder: Path) -> _Given:
+    try:
+        return _Given(key.kind.check(raw), where, folder)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from None
+
+
+def _read(key: Key, parts: Iterable[Any], where: str) -> Any:
+    """The texts of a flag or a variable as the value that TOML would give; what is no text stays as it is."""
+    try:
+        values = tuple(key.kind.read(part) if isinstance(part, str) else part for part in parts)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from None
+    return values if key.kind.separator else values[0]
+
+
+def _from_flags(flags: Mapping[str, Any], cwd: Path) -> _Layer:
+    known = {key.name: key for key in KEYS if key.has_flag}
+    layer: _Layer = {}
+    for name, raw in flags.items():
+        if name not in known:
+            raise SettingsError(f"{shown(name)} is no option; {accepted(name, known)}")
+        if raw is None or raw is False or raw in ((), []):
+            continue
+        key = known[name]
+        where = f"--{key.option}"
+        parts = raw if isinstance(raw, (list, tuple)) else (raw,)
+        parts = [os.fspath(part) if isinstance(part, os.PathLike) else part for part in parts]
+        layer[key.option] = _checked(key, _read(key, parts, where), where, cwd)
+    return layer
+
+
+def _from_environ(environ: Mapping[str, str], cwd: Path) -> _Layer:
+    known = {PREFIX + key.name.upper(): key for key in KEYS if key.has_variable}
+    layer: _Layer = {}
+    for variable, raw in environ.items():
+        if not variable.startswith(PREFIX):
+            continue
+        if variable not in known:
+            reason = _flag_alone(variable.removeprefix(PREFIX).lower()) or f"is no setting; {accepted(variable, known)}"
+            raise SettingsError(f"{variable}: {reason}")
+        key = known[variable]
+        parts = [raw]
+        if key.kind.separator == "\n":
+            parts = [line.removesuffix("\r") for line in raw.split("\n") if line.strip()]
+        given = _checked(key, _read(key, parts, variable), variable, cwd)
+        if key.kind in (HEADERS, PARAMETERS):
+            # The environment is where keys of gateways are kept, so what stands there is masked.
+            hidden = tuple(Extra(extra.name, Secret(extra.value) if extra.value else "") for extra in given.value)
+            given = replace(given, value=hidden)
+        layer[key.option] = given
+    return layer
+
+
+def _from_file(given: _Given | None, cwd: Path) -> tuple[str, _Layer, dict[str, _Layer]]:
+    """The name of the file as errors show it, its top-level keys, and its targets."""
+    name = FILE if given is None else str(given.value)
+    file = cwd / name
+    if given is None and not os.path.lexists(file):
+        return name, {}, {}
+    try:
+        document = parse_toml(read_file(file))
+    except SettingsError as error:
+        raise SettingsError(f"{name}: {error}" if given is None else f"{given.where}: {name}: {error}") from None
+    folder = file.parent
+    named = document.pop("targets", {})
+    if not isinstance(named, dict):
+        raise SettingsError(
+            f"{name}: targets: {kind_of(named)} is not accepted; accepted: tables such as [targets.staging]"
+        )
+    top = _from_table(document, f"{name}: ", folder, in_target=False)
+    tables = {}
+    for target, table in named.items():
+        where = f"{name}: targets.{target}"
+        try:
+            LABEL.check(target)
+        except SettingsError as error:
+            raise SettingsError(f"{name}: targets: {error}") from None
+        if not isinstance(table, dict):
+            raise SettingsError(
+                f"{where}: {kind_of(table)} is not accepted; accepted: a table such as [targets.staging]"
+            )
+        tables[target] = _from_table(table, f"{where}.", folder, in_target=True)
+    return name, top, tables
+
+
+def _from_table(table: Mapping[str, Any], where: str, folder: Path, *, in_target: bool) -> _Layer:
+    every = {key.toml: key for key in KEYS if key.toml}
+    known = {toml: key for toml, key in every.items() if key.part != "run"} if in_target else every
+    layer: _Layer = {}
+    for name, raw in table.items():
+        if name in known:
+            layer[known[name].option] = _checked(known[name], raw, where + name, folder)
+        elif name == "client_secret":
+            ways = 'client_secret_env = "NAME" or client_secret_file = "PATH"'
+            raise SettingsError(f"{where}{name}: a secret never stands in this file; accepted: {ways}")
+        elif name in every:
+            raise SettingsError(f"{where}{name}: belongs to the run, not to a target; it stands at the top of the file")
+        else:
+            names = known if in_target else [*known, "targets"]
+            raise SettingsError(f"{where}{name}: {_flag_alone(name) or f'is no setting; {accepted(name, names)}'}")
+    return layer
+
+
+def _flag_alone(name: str) -> str | None:
+    return f"can only be given as --{name.replace('_', '-')}" if name in FLAGS_ALONE else None
+
+
+def _chosen(flags: _Layer, environ: _Layer, top: _Layer, tables: Mapping[str, _Layer], config: str) -> str | None:
+    """The name of the target table that applies, or None."""
+    asked, standing = flags.get("target") or environ.get("target"), top.get("target")
+    for given in (asked, standing):
+        if given is not None and given.value not in tables:
+            raise SettingsError(
+                f"{given.where}: {given.value!r} is no target of {config}; {accepted(given.value, tables)}"
+            )
+    if asked is not None:
+        return str(asked.value)
+    if "base-url" in flags or "base-url" in environ:
+        return None
+    if standing is not None:
+        return str(standing.value)
+    if tables:
+        ways = f"--target, {PREFIX}TARGET or default_target in the file"
+        raise SettingsError(f"{config}: no target is chosen; give {ways}; accepted: {', '.join(tables)}")
+    return None
+
+
+def _refuse_stray(values: _Layer) -> None:
+    """Refuse a setting of a target where no base URL says which."""
+    for key in KEYS:
+        if key.of_target and key.option in values:
+            where = values[key.option].where
+            raise SettingsError(f"{where}: belongs to a target, but there is no base URL; {_ways('base-url')}")
+
+
+def _ways(*options: str) -> str:
+    """How to give one of some settings, for an error about a missing one."""
+    keys = [key for key in KEYS if key.option in options]
+    names = [name for key in keys for name in (key.flag, key.variable, key.toml and f"{key.toml} in {FILE}") if name]
+    return "give " + (" or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0])
+
+
+def _profile(given: _Given | None) -> Profile:
+    if given is None:
+        return load("passport", Path())
+    try:
+        return load(given.value, given.folder)
+    except SettingsError as error:
+        raise SettingsError(f"{given.where}: {error}") from None
+
+
+def _target(
+    values: _Layer,
+    layers: tuple[_Layer, ...],
+    chosen: str | None,
+    profile: Profile,
+    environ: Mapping[str, str],
+    prompt: Callable[[str], str] | None,
+) -> Target:
+    base = values["base-url"]
+    token_path = values["token-path"].value if "token-path" in values else profile.token_path
+    if token_path is None:
+        raise SettingsError(f"no token path: the profile {profile.name!r} names none; {_ways('token-path')}")
+    if "client-id" not in values:
+        standing = values.get("target") if chosen is None else None
+        unused = f"; {standing.where} does not apply beside {base.where}, --target would" if standing else ""
+        raise SettingsError(f"no client id for the target of {base.where}; {_ways('client-id')}{unused}")
+    if not profile.default_scope and "scope" not in values:
+        raise SettingsError(f"no scope: the profile {profile.name!r} has default_scope = false; {_ways('scope')}")
+    bundle = values.get("ca-bundle")
+    unauthenticated = Credentials(values["client-id"].value, Secret(""))
+    target = replace(
+        target_at(base.value, token_path, unauthenticated, name=chosen),
+        scope=_value(values, "scope"),
+        headers=_lent(values.get("header"), check_header, environ),
+        parameters=_lent(values.get("parameter"), check_parameter, environ),
+        ca_bundle=None if bundle is None else str(_readable(bundle, bundle.value)),
+    )
+    if target.scheme == "http" and not target.loopback and not _value(values, "allow-plain-http"):
+        reason = "http to a host that is not loopback shows the secret to the network"
+        raise SettingsError(f"{base.where}: {reason}; accepted: https, or --allow-plain-http beside it")
+    question = f"Client secret of {target.credentials.client_id} at {target.authority}: "
+    return replace(target, credentials=replace(unauthenticated, secret=_secret(layers, environ, prompt, question)))
+
+
+def _lent(
+    given: _Given | None, check: Callable[[str, str], tuple[str, str]], environ: Mapping[str, str]
+) -> tuple[Extra, ...]:
+    """The headers or parameters, those that stand in the environment read from there."""
+    if given is None:
+        return ()
+    extras: list[Extra] = []
+    for extra in given.value:
+        if isinstance(extra, Extra):
+            extras.append(extra)
+            continue
+        where = f"{given.where}.{extra.name}"
+        borrowed = _borrow(extra.variable, where, environ)
+        try:
+            name, value = check(extra.name, borrowed)
+        except SettingsError as error:
+            raise SettingsError(f"{where}: {error}") from None
+        extras.append(Extra(name, Secret(value)))
+    return tuple(extras)
+
+
+def _secret(
+    layers: tuple[_Layer, ...], environ: Mapping[str, str], prompt: Callable[[str], str] | None, question: str
+) -> Secret:
+    """The client secret from the highest layer that says where it is, or from the person at the terminal."""
+    for layer in layers:
+        sources = [option for option in SECRETS if option in layer]
+        if len(sources) > 1:
+            both = " and ".join(layer[option].where for option in sources)
+            raise SettingsError(f"{both} are given together; accepted: one of them")
+        if sources:
+            return _secret_from(sources[0], layer[sources[0]], environ)
+    if prompt is None:
+        raise SettingsError(f"no client secret; {_ways(*SECRETS)}")
+    return Secret(_usable(prompt(question), "the client secret typed in"))
+
+
+def _secret_from(option: str, given: _Given, environ: Mapping[str, str]) -> Secret:
+    if isinstance(given.value, Secret):
+        return given.value
+    if option == "client-secret-env":
+        return Secret(_borrow(given.value, given.where, environ))
+    try:
+        content = read_file(given.folder / given.value)
+    except SettingsError as error:
+        raise SettingsError(f"{given.where}: the file {error}") from None
+    if content.endswith("\n"):
+        content = content[:-1].removesuffix("\r")
+    return Secret(_usable(content, f"{given.where}: the file"))
+
+
+def _borrow(variable: str, where: str, environ: Mapping[str, str]) -> str:
+    """The value of a variable that the file names.
+
+    An error shows the name only where it looks like one: somebody may have put the secret in its place.
+    """
+    name = variable if _VARIABLE.fullmatch(variable) else "that it names"
+    if variable not in environ:
+        raise SettingsError(f"{where}: the environment variable {name} is not set")
+    return _usable(environ[variable], f"{where}: the environment variable {name}")
+
+
+def _usable(value: str, where: str) -> str:
+    try:
+        return text(value)
+    except SettingsError as error:
+        raise SettingsError(f"{where} {error}") from None
+
+
+def _readable(given: _Given, name: str) -> Path:
+    file = given.folder / name
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise SettingsError(f"{given.where}: {shown(name)} cannot be read: {error.strerror}") from None
+    return file
+
+
+def _folder(given: _Given | None) -> Path | None:
+    if given is None:
+        return None
+    folder: Path = given.folder / given.value
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise SettingsError(f"{given.where}: {shown(given.value)} is a file; accepted: a folder, which may be new")
+    return folder
