@@ -1,0 +1,72 @@
+"""A token endpoint on bare sockets, correct unless a defect is planted in it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from conformance.reference import defects as _areas
+from conformance.reference.behaviour import Behaviour
+from conformance.reference.oauth import PASSPORT, RFC6749, Site
+from conformance.reference.planting import CHANGES, DEFECTS, Defect
+from conformance.reference.server import Endpoint
+from conformance.reference.variants import ADJUSTMENTS, VARIANTS, Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["DEFECTS", "VARIANTS", "Defect", "Endpoint", "Variant", "start"]
+
+TOKEN_PATHS = {PASSPORT: "/passport/oauth/token", RFC6749: "/token"}
+CLIENT_ID = "Reference-Client"
+SCOPES = ("read", "write")
+
+assert _areas  # importing it registered the defects
+
+
+def start(
+    profile: str = PASSPORT,
+    *,
+    defects: Collection[str] = (),
+    variant: str | None = None,
+    port: int = 0,
+    client_id: str = CLIENT_ID,
+    client_secret: str | None = None,
+    token_path: str | None = None,
+) -> Endpoint:
+    """Starts an endpoint on 127.0.0.1.
+
+    Args:
+        profile: ``passport`` or ``rfc6749``.
+        defects: names from ``DEFECTS``, planted in the order of the register.
+        variant: a name from ``VARIANTS``.
+        port: TCP port; 0 takes a free one.
+        client_id: the registered client.
+        client_secret: its secret; a fresh random one by default.
+        token_path: the path; by default the profile's. A defect that moves the endpoint has the last word.
+
+    Raises:
+        ValueError: an unknown name, or a defect that does not exist in this profile.
+        OSError: the port is taken.
+    """
+    if profile not in TOKEN_PATHS:
+        raise ValueError(f"unknown profile {profile!r}: one of {', '.join(TOKEN_PATHS)}")
+    behaviour = Behaviour()
+    if variant is not None:
+        if variant not in VARIANTS:
+            raise ValueError(f"unknown variant {variant!r}: one of {', '.join(VARIANTS)}")
+        behaviour = ADJUSTMENTS[variant](behaviour)
+    for name in defects:
+        if name not in DEFECTS or profile not in DEFECTS[name].profiles:
+            raise ValueError(f"no defect {name!r} in profile {profile}")
+    for name in DEFECTS:
+        if name in defects:
+            behaviour = CHANGES[name](behaviour)
+    site = Site(
+        profile=profile,
+        client_id=client_id,
+        client_secret=secrets.token_urlsafe(24) if client_secret is None else client_secret,
+        scopes=SCOPES,
+        token_path=behaviour.token_path or token_path or TOKEN_PATHS[profile],
+    )
+    return Endpoint(site, behaviour, port)

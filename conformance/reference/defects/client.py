@@ -1,0 +1,244 @@
+"""Defects in who passes as the client."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance.reference.oauth import PASSPORT, RFC6749, Form, Pair, Refused, Site, form_decoded
+from conformance.reference.planting import planted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference.behaviour import Behaviour
+    from conformance.reference.message import Request
+
+CREDENTIALS = ("client_id", "client_secret")
+
+
+def letting_in(correct: Behaviour, condition: Callable[[Request, Form, Site], bool]) -> Behaviour:
+    """Who meets the condition passes, whatever else is wrong with its authentication."""
+    inner = correct.authenticate
+
+    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> None:
+        if not condition(request, form, site):
+            inner(behaviour, request, form, site)
+
+    return replace(correct, authenticate=authenticate)
+
+
+def header_wins(behaviour: Behaviour, request: Request, form: Form, site: Site) -> bool:
+    """The Authorization field alone authenticates the client."""
+    try:
+        behaviour.authenticate(behaviour, request, form.without(*CREDENTIALS), site)
+    except Refused:
+        return False
+    return bool(request.values("Authorization"))
+
+
+def respelling(correct: Behaviour, spellings: Callable[[bytes, Site], tuple[bytes, ...]]) -> Behaviour:
+    """Beside the value itself, other readings of it as ``id:secret`` are tried."""
+    inner = correct.credentials
+
+    def credentials(behaviour: Behaviour, value: bytes, site: Site) -> tuple[Pair, ...]:
+        others = tuple(behaviour.split(other) for other in spellings(value, site) if b":" in other)
+        try:
+            return (*inner(behaviour, value, site), *others)
+        except Refused:
+            if others:
+                return others
+            raise
+
+    return replace(correct, credentials=credentials)
+
+
+def registered(site: Site) -> bytes:
+    """The registered pair as one text."""
+    return f"{site.client_id}:{site.client_secret}".encode()
+
+
+@planted("auth-none-granted", "AUTH-007", "AUTH-021", "GEN-002")
+def none_granted(correct: Behaviour) -> Behaviour:
+    """A request without any client authentication gets a token."""
+    return letting_in(
+        correct, lambda request, form, _: not (request.values("Authorization") or form.get(CREDENTIALS[1]))
+    )
+
+
+@planted("auth-any-secret", "AUTH-008", "AUTH-026", "AUTH-033", "AUTH-027", "GEN-002")
+def any_secret(correct: Behaviour) -> Behaviour:
+    """Every secret passes, as long as there is one; only the client id is looked at."""
+    return replace(correct, same_secret=lambda given, _kept: bool(given))
+
+
+@planted("auth-any-client", "AUTH-009", "AUTH-027", "AUTH-024", "AUTH-031", "AUTH-035", "GEN-002")
+def any_client(correct: Behaviour) -> Behaviour:
+    """A client id that nobody registered passes with any secret."""
+
+    def check(behaviour: Behaviour, candidates: tuple[Pair, ...], site: Site) -> None:
+        known = site.client_id.encode()
+        if all(
+            given and secret and given.replace(b"\0", b"").strip().lower() != known.lower()
+            for given, secret in candidates
+        ):
+            return
+        correct.check(behaviour, candidates, site)
+
+    return replace(correct, check=check)
+
+
+@planted("auth-empty-secret", "AUTH-014", "GEN-002")
+def empty_secret(correct: Behaviour) -> Behaviour:
+    """The secret is compared only where one was sent, so the id with an empty secret passes."""
+    return replace(correct, same_secret=lambda given, kept: not given or correct.same_secret(given, kept))
+
+
+@planted("auth-truncated-secret", "AUTH-026", "AUTH-008", "AUTH-033", "AUTH-027", "GEN-002")
+def truncated_secret(correct: Behaviour) -> Behaviour:
+    """Only the first sixteen octets of the secret are compared."""
+    return replace(correct, same_secret=lambda given, kept: correct.same_secret(given[:16], kept[:16]))
+
+
+@planted("auth-shorter-secret", "AUTH-026", "GEN-002")
+def shorter_secret(correct: Behaviour) -> Behaviour:
+    """A secret passes although its last octet is missing."""
+    return replace(correct, same_secret=lambda given, kept: given in (kept, kept[:-1]))
+
+
+@planted("auth-case-secret", "AUTH-026", "GEN-002")
+def case_secret(correct: Behaviour) -> Behaviour:
+    """The secret is compared without regard to letter case."""
+    return replace(correct, same_secret=lambda given, kept: correct.same_secret(given.lower(), kept.lower()))
+
+
+@planted("auth-trims-secret", "AUTH-026")
+def trims_secret(correct: Behaviour) -> Behaviour:
+    """White space around the secret is cut off before it is compared."""
+    return replace(correct, same_secret=lambda given, kept: correct.same_secret(given.strip(), kept))
+
+
+@planted("auth-nul-secret", "AUTH-026")
+def nul_secret(correct: Behaviour) -> Behaviour:
+    """The secret ends at its first NUL, as a C string does."""
+    return replace(correct, same_secret=lambda given, kept: correct.same_secret(given.partition(b"\0")[0], kept))
+
+
+@planted("auth-split-every-colon", "AUTH-033", "AUTH-015", "GEN-002")
+def split_every_colon(correct: Behaviour) -> Behaviour:
+    """The credentials are split at every colon, and what follows the second one is dropped."""
+
+    def split(octets: bytes) -> Pair:
+        client_id, secret = correct.split(octets)
+        return client_id, secret.partition(b":")[0]
+
+    return replace(correct, split=split)
+
+
+@planted("auth-case-id", "AUTH-034", "GEN-002")
+def case_id(correct: Behaviour) -> Behaviour:
+    """The client id is looked up without regard to letter case."""
+    return replace(correct, same_id=lambda given, kept: given.lower() == kept.lower())
+
+
+@planted("auth-trims-id", "AUTH-034", "GEN-002")
+def trims_id(correct: Behaviour) -> Behaviour:
+    """Blanks around the client id are cut off before it is looked up."""
+    return replace(correct, same_id=lambda given, kept: given.strip(b" ") == kept)
+
+
+@planted("auth-nul-id", "AUTH-034", "GEN-002")
+def nul_id(correct: Behaviour) -> Behaviour:
+    """NUL octets vanish from the client id before it is looked up."""
+    return replace(correct, same_id=lambda given, kept: given.replace(b"\0", b"") == kept)
+
+
+@planted("auth-query-credentials", "AUTH-021", "GEN-002")
+def query_credentials(correct: Behaviour) -> Behaviour:
+    """client_id and client_secret in the query authenticate the client."""
+
+    def condition(request: Request, _form: Form, site: Site) -> bool:
+        found = dict(part.partition("=")[::2] for part in request.query.split("&"))
+        pair = form_decoded(f"{found.get('client_id')}:{found.get('client_secret')}".encode())
+        return pair == registered(site) and not request.values("Authorization")
+
+    return letting_in(correct, condition)
+
+
+@planted("auth-conflict-granted", "AUTH-019")
+def conflict_granted(correct: Behaviour) -> Behaviour:
+    """Beside a valid Authorization field a wrong client_secret in the body is ignored."""
+    return letting_in(
+        correct,
+        lambda request, form, site: (
+            form.get("client_secret") not in (None, site.client_secret) and header_wins(correct, request, form, site)
+        ),
+    )
+
+
+@planted("auth-body-rescues", "AUTH-032", "GEN-002", profiles=(RFC6749,))
+def body_rescues(correct: Behaviour) -> Behaviour:
+    """Right credentials in the body are granted although those in Authorization are wrong."""
+
+    def condition(request: Request, form: Form, site: Site) -> bool:
+        right = (form.get("client_id"), form.get("client_secret")) == (site.client_id, site.client_secret)
+        one = len(request.values("Authorization")) == 1
+        return right and one and not header_wins(correct, request, form, site)
+
+    return letting_in(correct, condition)
+
+
+@planted("auth-body-rescues-undecodable", "AUTH-032", profiles=(RFC6749,))
+def body_rescues_undecodable(correct: Behaviour) -> Behaviour:
+    """An Authorization value that is not Base64 is ignored where the body has the right credentials."""
+
+    def condition(request: Request, form: Form, site: Site) -> bool:
+        right = (form.get("client_id"), form.get("client_secret")) == (site.client_id, site.client_secret)
+        return right and request.value("Authorization").lower().startswith("basic #")
+
+    return letting_in(correct, condition)
+
+
+@planted("auth-placeholder", "AUTH-030", "GEN-002")
+def placeholder(correct: Behaviour) -> Behaviour:
+    """The placeholder of the published samples is left in the configuration as a valid value."""
+    return letting_in(correct, lambda request, _form, _site: request.value("Authorization") == "<<Authorization>>")
+
+
+@planted("auth-plain-pair", "AUTH-031", profiles=(PASSPORT,))
+def plain_pair(correct: Behaviour) -> Behaviour:
+    """id:secret passes without Base64."""
+    return respelling(correct, lambda value, _site: (value,))
+
+
+@planted("auth-swapped-pair", "AUTH-031", profiles=(PASSPORT,))
+def swapped_pair(correct: Behaviour) -> Behaviour:
+    """Base64 of secret:id passes as well."""
+
+    def swapped(value: bytes, site: Site) -> tuple[bytes, ...]:
+        other = base64.b64encode(f"{site.client_secret}:{site.client_id}".encode())
+        return (registered(site),) if value == other else ()
+
+    return respelling(correct, swapped)
+
+
+@planted("auth-twice-encoded", "AUTH-031", profiles=(PASSPORT,))
+def twice_encoded(correct: Behaviour) -> Behaviour:
+    """Credentials that were Base64-encoded twice pass as well."""
+
+    def once(value: bytes, site: Site) -> tuple[bytes, ...]:
+        twice = base64.b64encode(base64.b64encode(registered(site)))
+        return (registered(site),) if value == twice else ()
+
+    return respelling(correct, once)
+
+
+@planted("auth-id-alone", "AUTH-031", "GEN-002", profiles=(PASSPORT,))
+def id_alone(correct: Behaviour) -> Behaviour:
+    """Base64 of the client id alone passes."""
+
+    def alone(value: bytes, site: Site) -> tuple[bytes, ...]:
+        return (registered(site),) if value == base64.b64encode(site.client_id.encode()) else ()
+
+    return respelling(correct, alone)

@@ -1,0 +1,156 @@
+"""Defects in how header fields are read."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance.reference.behaviour import Behaviour, Hangup, ahead, crashing, finishing, html, with_field
+from conformance.reference.message import OWS, TOO_MANY_FIELDS, Answer, Malformed, Request, page, trimmed
+from conformance.reference.planting import planted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference.oauth import Site
+
+
+def keeping(correct: Behaviour, value: Callable[[bytes], bytes]) -> Behaviour:
+    """Field values are cut out of their line otherwise."""
+    return replace(correct, field_value=value)
+
+
+@planted("hdr-leading-space-kept", "HDR-001", "CTYPE-009", "GEN-001")
+def leading_space_kept(correct: Behaviour) -> Behaviour:
+    """One space after the colon is skipped; a second one belongs to the value."""
+    return keeping(correct, lambda raw: raw[1:].rstrip(OWS) if raw.startswith(b"  ") else trimmed(raw))
+
+
+@planted("hdr-space-demanded", "HDR-001", "HDR-011", "GEN-001")
+def space_demanded(correct: Behaviour) -> Behaviour:
+    """A field line without a space after its colon is refused as malformed."""
+
+    def value(raw: bytes) -> bytes:
+        if raw and not raw.startswith(b" "):
+            raise Malformed(400, "a field line is malformed")
+        return trimmed(raw)
+
+    return keeping(correct, value)
+
+
+@planted("hdr-trailing-space-kept", "HDR-002", "GEN-001")
+def trailing_space_kept(correct: Behaviour) -> Behaviour:
+    """Spaces at the end of a field line belong to the value."""
+    return keeping(correct, lambda raw: raw.lstrip(OWS) if raw.strip(OWS) and raw.endswith(b" ") else trimmed(raw))
+
+
+@planted("hdr-tab-kept", "HDR-011")
+def tab_kept(correct: Behaviour) -> Behaviour:
+    """Only spaces are cut off around a field value, tabs are not."""
+    return keeping(correct, lambda raw: raw.strip(b" "))
+
+
+@planted("hdr-name-case", "HDR-003", "GEN-001", "DOC-007")
+def name_case(correct: Behaviour) -> Behaviour:
+    """The application finds Authorization and Content-Type only in exactly that spelling."""
+    spelled = ("Authorization", "Content-Type")
+    misread = tuple(name.lower() for name in spelled)
+
+    def receive(request: Request) -> Request:
+        kept = tuple(line for line in request.fields if line.name in spelled or line.name.lower() not in misread)
+        return replace(correct.receive(request), fields=kept)
+
+    return replace(correct, receive=receive)
+
+
+@planted("hdr-unknown-refused", "HDR-004")
+def unknown_refused(correct: Behaviour) -> Behaviour:
+    """A field whose name starts with X- is refused."""
+
+    def step(request: Request, _site: Site) -> Answer | None:
+        return page(400, "unknown field") if any(line.name.startswith("X-") for line in request.fields) else None
+
+    return ahead(correct, step)
+
+
+@planted("hdr-accept-exact", "HDR-005")
+def accept_exact(correct: Behaviour) -> Behaviour:
+    """Accept must hold */* or application/json word by word; ranges such as application/* are answered 406."""
+
+    def step(request: Request, _site: Site) -> Answer | None:
+        accept = ",".join(request.values("Accept"))
+        known = not accept or "*/*" in accept or "json" in accept or "xml" in accept or "html" in accept
+        return None if known else page(406, "not acceptable")
+
+    return ahead(correct, step)
+
+
+@planted("hdr-html-for-java", "HDR-005", "GEN-006", "DOC-007")
+def html_for_java(correct: Behaviour) -> Behaviour:
+    """A client that names text/html first gets its token in an HTML page."""
+
+    def finish(answer: Answer, request: Request) -> Answer:
+        if answer.status != 200 or not request.value("Accept").startswith("text/html"):
+            return answer
+        shown = html(200, "Token")
+        body = shown.body.replace(b"</body>", b"<pre>" + answer.body + b"</pre></body>")
+        return replace(with_field(answer, "Content-Type", "text/html"), body=body)
+
+    return finishing(correct, finish)
+
+
+@planted("hdr-xml-token", "HDR-006", "GEN-006")
+def xml_token(correct: Behaviour) -> Behaviour:
+    """A client that accepts XML gets its token labelled as XML."""
+
+    def finish(answer: Answer, request: Request) -> Answer:
+        xml = answer.status == 200 and request.value("Accept").startswith("application/xml")
+        return with_field(answer, "Content-Type", "application/xml") if xml else answer
+
+    return finishing(correct, finish)
+
+
+@planted("hdr-obs-text-500", "HDR-007", "GEN-003")
+def obs_text_500(correct: Behaviour) -> Behaviour:
+    """Octets above 0x7F in a field that nobody needs make the application die."""
+    return crashing(
+        correct,
+        lambda request: any(not line.value.isascii() for line in request.fields if line.name.lower().startswith("x-")),
+    )
+
+
+@planted("hdr-many-500", "HDR-008", "GEN-003")
+def many_500(correct: Behaviour) -> Behaviour:
+    """More fields than the server has room for make it answer 500."""
+
+    def refuse(malformed: Malformed) -> Answer:
+        if malformed.reason == TOO_MANY_FIELDS:
+            return html(500, "Internal Server Error")
+        return correct.refuse_message(malformed)
+
+    return replace(correct, refuse_message=refuse)
+
+
+@planted("hdr-many-closed", "HDR-008")
+def many_closed(correct: Behaviour) -> Behaviour:
+    """More fields than the server has room for make it close the connection without an answer."""
+
+    def refuse(malformed: Malformed) -> Answer:
+        if malformed.reason == TOO_MANY_FIELDS:
+            raise Hangup
+        return correct.refuse_message(malformed)
+
+    return replace(correct, refuse_message=refuse)
+
+
+@planted("hdr-gzip-500", "HDR-009", "GEN-003")
+def gzip_500(correct: Behaviour) -> Behaviour:
+    """A body that claims to be gzip and is not makes the application die."""
+
+    def broken(request: Request) -> bool:
+        if request.value("Content-Encoding").lower() == "gzip":
+            gzip.decompress(request.body)
+        return False
+
+    return crashing(correct, broken)
