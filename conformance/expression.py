@@ -1,0 +1,326 @@
+"""Symbolic octets: values of a request that are known only for a target, and where a secret sits in them."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from urllib.parse import quote_plus
+
+
+class Inapplicable(Exception):  # noqa: N818 - it is an answer, not an error
+    """A stimulus cannot be made for this target; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Octets in a row with one origin.
+
+    Attributes:
+        data: the octets.
+        secret: whether they were made from a secret, whole or edited.
+    """
+
+    data: bytes = field(repr=False)
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """What the symbols stand for at one target.
+
+    Attributes:
+        client_id: identifier of the client under test.
+        secret: its secret.
+        exposed_id: client that may travel where servers log it (the real one on loopback only).
+        exposed_secret: the secret of that client.
+        exposed_is_real: whether the two above are the real client's.
+        unknown_id: an identifier that no server knows.
+        unknown_secret: an invented secret.
+        scope: a scope the client is entitled to, if one was configured.
+        host: value of the Host field.
+        path: path of the token endpoint, the base URL's prefix included.
+        documented_path: the path that the profile's document names, the prefix included.
+        basic: whether the profile sends the Basic scheme; bare Base64 otherwise.
+        form_encoded: whether id and secret are form-encoded before Base64 (RFC 6749, section 2.3.1).
+        headers: further fields of the valid request: name, value, whether the value is a secret.
+        parameters: further parameters of the valid request, likewise.
+        gate_scope: scope that the valid request must carry, if any.
+    """
+
+    client_id: str
+    secret: str = field(repr=False)
+    exposed_id: str
+    exposed_secret: str = field(repr=False)
+    exposed_is_real: bool
+    unknown_id: str
+    unknown_secret: str
+    scope: str | None
+    host: str
+    path: str
+    documented_path: str
+    basic: bool
+    form_encoded: bool
+    headers: tuple[tuple[str, str, bool], ...] = field(default=(), repr=False)
+    parameters: tuple[tuple[str, str, bool], ...] = field(default=(), repr=False)
+    gate_scope: str | None = None
+
+
+def form(text: str) -> str:
+    """Text in application/x-www-form-urlencoded (RFC 6749, appendix B)."""
+    return quote_plus(text.encode(), safe="*-._")
+
+
+class Expression:
+    """A value made of literals and symbols; ``+`` joins two, methods make edited ones."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Expression | str | bytes) -> Expression:
+        return Joined((self, literal(other)))
+
+    def __radd__(self, other: str | bytes) -> Expression:
+        return Joined((literal(other), self))
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The octets for one target.
+
+        Raises:
+            Inapplicable: the target lacks what the value needs.
+        """
+        raise NotImplementedError
+
+    def base64(self) -> Expression:
+        """The value in Base64 (RFC 4648, section 4)."""
+        return Edited(self, "base64")
+
+    def form(self) -> Expression:
+        """The value form-encoded (RFC 6749, appendix B)."""
+        return Edited(self, "form")
+
+    def without_last(self) -> Expression:
+        """The value without its last character."""
+        return Edited(self, "without_last")
+
+    def without_padding(self) -> Expression:
+        """The value without ``=`` at its end; inapplicable where it has none."""
+        return Edited(self, "without_padding")
+
+    def split_by_blank(self) -> Expression:
+        """The value with a blank after the first two characters behind its scheme.
+
+        What stands before the blank then decodes to less than an id and a colon: whichever word a server reads, it is
+        no wrong secret of the client.
+        """
+        return Edited(self, "split_by_blank")
+
+    def case_swapped(self) -> Expression:
+        """The value with the case of every ASCII letter swapped; inapplicable where it has none."""
+        return Edited(self, "case_swapped")
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Expression):
+    """Octets that are the same for every target."""
+
+    data: bytes
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The octets."""
+        del bindings
+        return (Run(self.data),)
+
+    def __str__(self) -> str:
+        return visible(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated(Expression):
+    """The same octets many times over; in words it stays short.
+
+    Attributes:
+        data: what is repeated.
+        times: how often.
+    """
+
+    data: bytes
+    times: int
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The octets."""
+        del bindings
+        return (Run(self.data * self.times),)
+
+    def __str__(self) -> str:
+        return f"{{{self.times} times {visible(self.data)}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol(Expression):
+    """A value that the target or the run decides."""
+
+    name: str
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The octets for one target."""
+        if self.name == "scope":
+            if bindings.scope is None:
+                raise Inapplicable("no scope is configured: name one that the client may ask for with --scope")
+            return (Run(bindings.scope.encode()),)
+        if self.name == "scheme":
+            return (Run(b"Basic " if bindings.basic else b""),)
+        value = getattr(bindings, self.name)
+        secret = self.name == "secret" or (self.name == "exposed_secret" and bindings.exposed_is_real)
+        return (Run(value.encode(), secret=secret),)
+
+    def __str__(self) -> str:
+        return f"{{{self.name.replace('_', ' ')}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined(Expression):
+    """Several values after one another."""
+
+    parts: tuple[Expression, ...]
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The octets of every part, in order."""
+        return tuple(run for part in self.parts for run in part.runs(bindings))
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Edited(Expression):
+    """A value changed by one edit; what came from a secret still does."""
+
+    inner: Expression
+    edit: str
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The edited octets.
+
+        Raises:
+            Inapplicable: the edit would change nothing for this target.
+        """
+        inner = self.inner.runs(bindings)
+        whole = octets(inner)
+        match self.edit:
+            case "form":
+                return tuple(Run(form_octets(run.data), secret=run.secret) for run in inner)
+            case "base64":
+                return (Run(base64.b64encode(whole), secret=any(run.secret for run in inner)),)
+            case "without_last":
+                if not whole:
+                    raise Inapplicable("the value is empty and has no last character")
+                return _part(inner, 0, _last_character(whole))
+            case "without_padding":
+                if not whole.endswith(b"="):
+                    raise Inapplicable("the Base64 of this client has no padding")
+                return _part(inner, 0, len(whole.rstrip(b"=")))
+            case "split_by_blank":
+                at = len(whole) - len(inner[-1].data) + 2
+                return (*_part(inner, 0, at), Run(b" "), *_part(inner, at, len(whole)))
+            case _:
+                swapped = tuple(Run(_case_swapped(run.data), secret=run.secret) for run in inner)
+                if octets(swapped) == whole:
+                    raise Inapplicable("the value has no letter whose case could be swapped")
+                return swapped
+
+    def __str__(self) -> str:
+        return f"{self.edit.replace('_', ' ')}({self.inner})"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials(Expression):
+    """The Authorization value for an id and a secret, in the form that the profile prescribes.
+
+    Bare Base64 of ``id:secret`` (the seed), or the Basic scheme with both form-encoded where the server wants it so
+    (RFC 6749, section 2.3.1; RFC 7617, section 2). What a case writes out beside a symbol is never form-encoded: a
+    colon, blank or control octet then reaches every server as it is, whichever spelling that reads.
+    """
+
+    client_id: Expression
+    secret: Expression
+    scheme: str | None = None
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The octets for one target."""
+        client_id, secret = self.client_id, self.secret
+        if bindings.basic and bindings.form_encoded:
+            client_id, secret = _form_encoded(client_id), _form_encoded(secret)
+        scheme = (b"Basic " if bindings.basic else b"") if self.scheme is None else self.scheme.encode()
+        return (Run(scheme), *(client_id + ":" + secret).base64().runs(bindings))
+
+    def __str__(self) -> str:
+        scheme = "{scheme}" if self.scheme is None else self.scheme
+        return f"{scheme}base64({self.client_id}:{self.secret})"
+
+
+def _part(runs: tuple[Run, ...], start: int, end: int) -> tuple[Run, ...]:
+    """The octets of some runs from one place to another, each with its origin."""
+    parts: list[Run] = []
+    at = 0
+    for run in runs:
+        data = run.data[max(start - at, 0) : max(end - at, 0)]
+        if data:
+            parts.append(Run(data, secret=run.secret))
+        at += len(run.data)
+    return tuple(parts)
+
+
+def _last_character(data: bytes) -> int:
+    """Where the last character of UTF-8 text begins."""
+    at = len(data) - 1
+    while at > 0 and data[at] & 0xC0 == 0x80:
+        at -= 1
+    return at
+
+
+def _case_swapped(data: bytes) -> bytes:
+    return bytes(octet ^ 0x20 if octet < 0x80 and chr(octet).isalpha() else octet for octet in data)
+
+
+def _form_encoded(value: Expression) -> Expression:
+    """The value with its symbols form-encoded and its literals left alone."""
+    if isinstance(value, Joined):
+        return Joined(tuple(map(_form_encoded, value.parts)))
+    return value if isinstance(value, Literal) else value.form()
+
+
+def literal(value: Expression | str | bytes) -> Expression:
+    """The value as an expression; text is taken as UTF-8."""
+    if isinstance(value, Expression):
+        return value
+    return Literal(value.encode() if isinstance(value, str) else value)
+
+
+def octets(runs: tuple[Run, ...]) -> bytes:
+    """The octets of several runs, joined."""
+    return b"".join(run.data for run in runs)
+
+
+def form_octets(data: bytes) -> bytes:
+    """Octets in application/x-www-form-urlencoded."""
+    return quote_plus(data, safe="*-._").encode()
+
+
+def visible(data: bytes) -> str:
+    r"""Octets as text; what is not printable ASCII stands as an escape, such as ``\r`` or ``\x00``."""
+    names = {0x0D: "\\r", 0x0A: "\\n", 0x09: "\\t", 0x5C: "\\\\"}
+    return "".join(
+        names[octet] if octet in names else chr(octet) if 0x20 <= octet < 0x7F else f"\\x{octet:02x}" for octet in data
+    )
+
+
+CLIENT_ID = Symbol("client_id")
+SECRET = Symbol("secret")
+EXPOSED_ID = Symbol("exposed_id")
+EXPOSED_SECRET = Symbol("exposed_secret")
+UNKNOWN_ID = Symbol("unknown_id")
+UNKNOWN_SECRET = Symbol("unknown_secret")
+SCOPE = Symbol("scope")
+HOST = Symbol("host")
+PATH = Symbol("path")
+DOCUMENTED_PATH = Symbol("documented_path")
+SCHEME = Symbol("scheme")

@@ -1,0 +1,232 @@
+"""The recording: every exchange of a run, one a line, secrets masked and what judgement needs of them kept as facts."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+FORMAT = "token-conformance-exchanges/1"
+
+
+class RecordingError(ValueError):
+    """A recording cannot be read; the text names the file, the line and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is known of an access token that is itself masked.
+
+    Attributes:
+        length: characters of the decoded value.
+        visible: whether every character is printable ASCII (RFC 6749, appendix A.12).
+        b64token: whether it fits the Authorization header as a Bearer token (RFC 6750, section 2.1).
+        fingerprint: keyed digest; equal tokens of one run have equal ones.
+        jwt: header and claim names with the times, where the token is a JWT.
+    """
+
+    length: int
+    visible: bool
+    b64token: bool
+    fingerprint: str
+    jwt: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """A credential of the request found in its answer.
+
+    Attributes:
+        credential: which one, such as ``client secret``.
+        spelling: how it is spelled, such as ``Base64``.
+        place: where it stands, such as ``field WWW-Authenticate`` or ``body``.
+    """
+
+    credential: str
+    spelling: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and what came back.
+
+    Attributes:
+        number: place in the order of starting, from 1.
+        role: ``control``, ``stimulus``, or the source of a generated request.
+        attempt: 1, or 2 where a failure was to be confirmed.
+        template: digest of the template.
+        label: the stimulus in words, such as ``CTYPE-009 spaced``.
+        how: what a generated request deviates in, else empty.
+        sent: octets handed to the connection, masked.
+        received: octets that came back, masked.
+        ending: how the exchange ended (``wire.Ending``).
+        detail: a sentence about an ending that is no answer.
+        left_open: whether the connection still stood when the exchange ended.
+        head: whether the method was HEAD, so that the answer has no content.
+        started: seconds since the epoch.
+        first_byte: seconds from the start to the first octet, if one came.
+        duration: seconds from the start to the end.
+        spent: whether a wrong secret of the real client travelled.
+        token: facts of the access token, if one usable came.
+        echoes: credentials found in the answer.
+        tls: TLS version, if any.
+    """
+
+    number: int
+    role: str
+    attempt: int
+    template: str
+    label: str
+    how: str
+    sent: bytes
+    received: bytes
+    ending: str
+    detail: str
+    left_open: bool
+    head: bool
+    started: float
+    first_byte: float | None
+    duration: float
+    spent: bool
+    token: Token | None = None
+    echoes: tuple[Echo, ...] = ()
+    tls: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a recording is about.
+
+    Attributes:
+        run: identifier of the run, 12 hexadecimal digits.
+        suite: version of the suite.
+        edition: edition of the catalogue.
+        profile: name of the profile.
+        target: name, base URL, token path and whether it is the embedded endpoint.
+        loopback: whether the target is on this machine.
+        settings: what the verdicts depend on: client id, scope, basic encoding, seed, timeout.
+        started: seconds since the epoch.
+    """
+
+    run: str
+    suite: str
+    edition: int
+    profile: str
+    target: Mapping[str, Any]
+    loopback: bool
+    settings: Mapping[str, Any]
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A run as it was observed.
+
+    Attributes:
+        header: what it is about.
+        exchanges: in order of starting.
+        skipped: stimuli that were not sent, by template digest, and why.
+        stopped: why the sending ended early, if it did.
+        complete: whether the footer was written.
+    """
+
+    header: Header
+    exchanges: tuple[Exchange, ...]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    stopped: str = ""
+    complete: bool = True
+
+
+class Writer:
+    """Appends a recording to a file, a line an exchange, so that a killed run leaves what it saw.
+
+    Args:
+        path: the file; it is created readable by its owner only.
+        header: what the recording is about.
+    """
+
+    def __init__(self, path: Path, header: Header) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file: IO[str] = os.fdopen(descriptor, "w", encoding="utf-8")
+        self._line({"format": FORMAT, **asdict(header)})
+
+    def append(self, exchange: Exchange) -> None:
+        """Writes one exchange."""
+        self._line(exchange_record(exchange))
+
+    def close(self, *, skipped: Mapping[str, str], stopped: str) -> None:
+        """Writes the footer, whose presence shows that nothing is missing."""
+        self._line({"end": True, "skipped": dict(skipped), "stopped": stopped})
+        self._file.close()
+
+    def _line(self, record: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n")
+        self._file.flush()
+
+
+def exchange_record(exchange: Exchange) -> dict[str, Any]:
+    """An exchange as JSON: octets stand as text in which every character is one octet (ISO 8859-1)."""
+    record = asdict(exchange)
+    record["sent"] = exchange.sent.decode("latin-1")
+    record["received"] = exchange.received.decode("latin-1")
+    return record
+
+
+def exchange_of(record: Mapping[str, Any]) -> Exchange:
+    """The exchange of a JSON record; the reverse of `exchange_record`."""
+    token = record["token"]
+    return Exchange(
+        **{
+            **record,
+            "sent": record["sent"].encode("latin-1"),
+            "received": record["received"].encode("latin-1"),
+            "token": Token(**token) if token is not None else None,
+            "echoes": tuple(Echo(**echo) for echo in record["echoes"]),
+        },
+    )
+
+
+def read(path: Path) -> Recording:
+    """The recording in a file.
+
+    Args:
+        path: an ``exchanges.jsonl``; one without its footer is read as far as it goes, and is not complete.
+
+    Raises:
+        RecordingError: the file is no recording.
+    """
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return _read(iter(lines))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordingError(f"{path}: cannot be read: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordingError(f"{path}: is no recording of this suite: {error}") from error
+
+
+def _read(lines: Iterator[str]) -> Recording:
+    head = json.loads(next(lines, "{}"))
+    if head.pop("format", None) != FORMAT:
+        raise RecordingError(f"its first line does not say {FORMAT!r}")
+    header = Header(**head)
+    exchanges: list[Exchange] = []
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            # The last line of a killed run may be cut anywhere.
+            break
+        if record.get("end"):
+            return Recording(header, _in_order(exchanges), record["skipped"], record["stopped"])
+        exchanges.append(exchange_of(record))
+    return Recording(header, _in_order(exchanges), {}, "interrupted", complete=False)
+
+
+def _in_order(exchanges: list[Exchange]) -> tuple[Exchange, ...]:
+    return tuple(sorted(exchanges, key=lambda exchange: exchange.number))

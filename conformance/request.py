@@ -1,0 +1,366 @@
+"""Token requests as templates: the valid one, changed in one place, and encoded to exact bytes for a target."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
+from itertools import islice
+from typing import TYPE_CHECKING
+from typing import Literal as OneOf
+from urllib.parse import unquote_to_bytes
+
+from conformance.expression import (
+    CLIENT_ID,
+    HOST,
+    PATH,
+    SECRET,
+    Bindings,
+    Credentials,
+    Expression,
+    Literal,
+    Run,
+    form,
+    literal,
+    octets,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FORM = "application/x-www-form-urlencoded"
+"""The media type of a token request (RFC 6749, section 4.4.2)."""
+
+Value = Expression | str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One header field line.
+
+    Attributes:
+        name: field name as it is spelled.
+        value: field value; ``None`` stands for the length of the body.
+        separator: what lies between the two, colon included.
+    """
+
+    name: bytes
+    value: Expression | None
+    separator: bytes = b": "
+
+    def __str__(self) -> str:
+        value = "{length}" if self.value is None else str(self.value)
+        return f"{Literal(self.name)}{Literal(self.separator)}{value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The exact bytes of a request for one target.
+
+    Attributes:
+        data: what is put on the wire.
+        secrets: ranges of octets made from a secret of the target, edited or not.
+    """
+
+    data: bytes = field(repr=False)
+    secrets: tuple[tuple[int, int], ...]
+
+    def masked(self) -> bytes:
+        """The bytes with every octet of a secret replaced by ``*``; the length stays."""
+        masked = bytearray(self.data)
+        for start, end in self.secrets:
+            masked[start:end] = b"*" * (end - start)
+        return bytes(masked)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A token request with symbolic parts; every change gives another template.
+
+    Attributes:
+        method: request method.
+        target: request target.
+        version: protocol version of the request line.
+        fields: header field lines in order.
+        parameters: pieces of the form body, joined by ``&``; ``None`` where ``raw`` is the body.
+        raw: the body, taken as it is.
+        framing: ``length`` sends Content-Length, ``chunked`` one chunk, ``none`` neither field nor body.
+        gate_scope: whether the scope that the valid request needs is added to the form.
+    """
+
+    method: bytes
+    target: Expression
+    fields: tuple[Line, ...]
+    parameters: tuple[Expression, ...] | None
+    raw: Expression | None = None
+    version: bytes = b"HTTP/1.1"
+    framing: OneOf["length", "chunked", "none"] = "length"
+    gate_scope: bool = True
+
+    @property
+    def digest(self) -> str:
+        """A name for the template that is the same for every target, run and release: 16 hexadecimal digits."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+    # Changes of the header section
+
+    def replacing(self, name: str, value: Value, *, nth: int = 0) -> Template:
+        """The template with another value in the n-th line of a field."""
+        return self._edited(name, lambda line: replace(line, value=literal(value)), nth)
+
+    def respelling(self, name: str, spelling: str) -> Template:
+        """The template with a field name spelled another way."""
+        return self._edited(name, lambda line: replace(line, name=spelling.encode()))
+
+    def separating(self, name: str, separator: str) -> Template:
+        """The template with something other than a colon and one space between a field's name and value."""
+        return self._edited(name, lambda line: replace(line, separator=separator.encode()))
+
+    def adding(self, name: str, value: Value, *, first: bool = False) -> Template:
+        """The template with one more field line, next to its namesake where there is one, last otherwise.
+
+        Args:
+            name: field name as it is to be spelled.
+            value: field value.
+            first: whether the line goes before its namesake.
+        """
+        line = Line(name.encode(), literal(value))
+        places = [at for at, other in enumerate(self.fields) if _same(other.name, name)]
+        at = len(self.fields) if not places else places[0] if first else places[-1] + 1
+        return replace(self, fields=(*self.fields[:at], line, *self.fields[at:]))
+
+    def removing(self, *names: str) -> Template:
+        """The template without the lines of some fields."""
+        kept = tuple(line for line in self.fields if not any(_same(line.name, name) for name in names))
+        return replace(self, fields=kept)
+
+    def authorized(self, secret: Value = SECRET, client_id: Value = CLIENT_ID) -> Template:
+        """The template with credentials for another secret or client, in the form that the profile prescribes."""
+        return self.replacing("Authorization", Credentials(literal(client_id), literal(secret)))
+
+    def _edited(self, name: str, edit: Callable[[Line], Line], nth: int = 0) -> Template:
+        places = [at for at, line in enumerate(self.fields) if _same(line.name, name)]
+        at = places[nth]
+        return replace(self, fields=(*self.fields[:at], edit(self.fields[at]), *self.fields[at + 1 :]))
+
+    # Changes of the request line
+
+    def with_method(self, method: str) -> Template:
+        """The template with another method."""
+        return replace(self, method=method.encode())
+
+    def to(self, target: Value) -> Template:
+        """The template with another request target."""
+        return replace(self, target=literal(target))
+
+    def with_query(self, query: Value) -> Template:
+        """The template with a query in its request target."""
+        return replace(self, target=self.target + "?" + literal(query))
+
+    # Changes of the body
+
+    def with_form(self, *parameters: Value) -> Template:
+        """The template with other form parameters, each as it is to be encoded, such as ``grant_type=a``."""
+        return replace(self, parameters=tuple(map(literal, parameters)), raw=None)
+
+    def adding_parameters(self, *parameters: Value) -> Template:
+        """The template with more form parameters after the ones it has."""
+        return replace(self, parameters=(*(self.parameters or ()), *map(literal, parameters)))
+
+    def with_body(self, body: Value) -> Template:
+        """The template with another body, taken as it is."""
+        return replace(self, parameters=None, raw=literal(body))
+
+    def without_body(self) -> Template:
+        """The template with neither body nor Content-Length."""
+        fields = self.removing("Content-Length").fields
+        return replace(self, fields=fields, parameters=None, raw=literal(b""), framing="none")
+
+    def without_scope(self) -> Template:
+        """The template without any scope, also where the valid request needs one."""
+        return replace(self, gate_scope=False)
+
+    def chunked(self) -> Template:
+        """The template with its body in one chunk instead of a Content-Length."""
+        fields = tuple(
+            Line(b"Transfer-Encoding", literal("chunked")) if _same(line.name, "Content-Length") else line
+            for line in self.fields
+        )
+        return replace(self, fields=fields, framing="chunked")
+
+    def lines(self) -> tuple[str, ...]:
+        """The template in words: request line, field lines, an empty line, the body; symbols in braces."""
+        body = "&".join(map(str, self.parameters)) if self.parameters is not None else str(self.raw)
+        if not self.gate_scope and self.parameters is not None:
+            body += "{never a scope}"
+        head = f"{Literal(self.method)} {self.target} {Literal(self.version)}"
+        return (*(_shown(line) for line in (head, *map(str, self.fields))), "", *([_shown(body)] if body else []))
+
+
+def _shown(line: str) -> str:
+    """A line in which no blank can be overlooked: at either end, and behind another, it stands as an escape."""
+    return re.sub(r"^ | $|(?<= ) ", r"\\x20", line)
+
+
+def _same(name: bytes, other: str) -> bool:
+    return name.lower() == other.lower().encode()
+
+
+VALID = Template(
+    method=b"POST",
+    target=PATH,
+    fields=(
+        Line(b"Host", HOST),
+        Line(b"Authorization", Credentials(CLIENT_ID, SECRET)),
+        Line(b"Content-Type", literal(FORM)),
+        Line(b"Accept", literal("*/*")),
+        Line(b"Content-Length", None),
+        Line(b"Connection", literal("close")),
+    ),
+    parameters=(literal("grant_type=client_credentials"),),
+)
+"""The plain valid token request: every stimulus is this one, changed."""
+
+
+def encode(template: Template, bindings: Bindings) -> Encoded:
+    """The exact bytes of a template for one target.
+
+    Args:
+        template: the request.
+        bindings: what its symbols stand for.
+
+    Raises:
+        Inapplicable: the target lacks what the template needs.
+    """
+    body = _body(template, bindings)
+    length = sum(len(run.data) for run in body)
+    if template.framing == "chunked":
+        body = (Run(b"%x\r\n" % length), *body, Run(b"\r\n0\r\n\r\n")) if length else (Run(b"0\r\n\r\n"),)
+    runs = [Run(template.method + b" "), *template.target.runs(bindings), Run(b" " + template.version + b"\r\n")]
+    # Gateway keys go next to the first Host: whatever a case does to the other lines, they stay as configured, once.
+    hosts = [at for at, line in enumerate(template.fields) if _same(line.name, "Host")]
+    gateway = hosts[0] + 1 if hosts else 0
+    for line in template.fields[:gateway]:
+        runs += _line(line, length, bindings)
+    for name, text, secret in bindings.headers:
+        runs += [Run(name.encode() + b": "), Run(text.encode(), secret=secret), Run(b"\r\n")]
+    for line in template.fields[gateway:]:
+        runs += _line(line, length, bindings)
+    runs += [Run(b"\r\n"), *body]
+    return _encoded(tuple(runs))
+
+
+def _line(line: Line, length: int, bindings: Bindings) -> tuple[Run, ...]:
+    value = (Run(b"%d" % length),) if line.value is None else line.value.runs(bindings)
+    return (Run(line.name + line.separator), *value, Run(b"\r\n"))
+
+
+def _body(template: Template, bindings: Bindings) -> tuple[Run, ...]:
+    if template.framing == "none":
+        return ()
+    if template.parameters is None:
+        return template.raw.runs(bindings) if template.raw is not None else ()
+    pieces = [parameter.runs(bindings) for parameter in template.parameters]
+    names = {_decoded(name) for piece in pieces for name, _ in _pairs(octets(piece))}
+    if template.gate_scope and bindings.gate_scope is not None and b"scope" not in names:
+        pieces.append((Run(b"scope=" + form(bindings.gate_scope).encode()),))
+    pieces += [
+        (Run(form(name).encode() + b"="), Run(form(value).encode(), secret=secret))
+        for name, value, secret in bindings.parameters
+    ]
+    runs: list[Run] = []
+    for at, piece in enumerate(pieces):
+        runs += [Run(b"&"), *piece] if at else piece
+    return tuple(runs)
+
+
+def _encoded(runs: tuple[Run, ...]) -> Encoded:
+    at, spans = 0, []
+    for run in runs:
+        if run.secret and run.data:
+            spans.append((at, at + len(run.data)))
+        at += len(run.data)
+    return Encoded(octets(runs), tuple(spans))
+
+
+def changed_lines(template: Template, base: Template = VALID) -> tuple[str, ...]:
+    """What a template changes, line by line: ``- `` before a line that is gone, ``+ `` before one that is new."""
+    before, after = base.lines(), template.lines()
+    # The line between header section and body is there in every request.
+    changes = [
+        (before[old:old_end], after[new:new_end])
+        for tag, old, old_end, new, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+        if tag != "equal"
+    ]
+    gone = [f"- {line}" for lines, _ in changes for line in lines if line]
+    return (*gone, *(f"+ {line}" for _, lines in changes for line in lines if line))
+
+
+def tries_wrong_secret(template: Template, bindings: Bindings) -> bool:
+    """Whether the request presents the real client with a secret that is not its own.
+
+    Servers count such tries and lock clients, so they are budgeted. It is read off the values rather than declared, so
+    that no case can forget it.
+
+    Raises:
+        Inapplicable: the target lacks what the template needs.
+    """
+    values = [
+        octets(line.value.runs(bindings))
+        for line in template.fields
+        if line.value is not None and _same(line.name.strip(), "Authorization")
+    ]
+    headers = [pair for value in values for pair in _presented(value, bindings)]
+    query = octets(template.target.runs(bindings)).partition(b"?")[2]
+    pairs = [*_pairs(query), *_pairs(octets(_body(template, bindings)))]
+    named = {wanted: [_decoded(text) for name, text in pairs if _decoded(name).lower() == wanted] for wanted in _NAMES}
+    clients = named[b"client_id"] or [client for client, _ in headers]
+    presented = (*headers, *((client, secret) for client in clients for secret in named[b"client_secret"]))
+    real, own = bindings.client_id.encode(), bindings.secret.encode()
+    return any(_near(real, client) and secret != own for client, secret in presented)
+
+
+_NAMES = (b"client_id", b"client_secret")
+
+
+def _near(real: bytes, client: bytes) -> bool:
+    """Whether a lenient server could take an id for the real one."""
+    return real.strip().lower() in (one.strip(b" \t\r\n\0").lower() for one in (client, _decoded(client)))
+
+
+def _pairs(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and values of form data, as they are encoded."""
+    pieces = (piece.partition(b"=") for piece in data.split(b"&"))
+    return [(name, value) for name, _, value in pieces]
+
+
+def _decoded(value: bytes) -> bytes:
+    """A name or value of form data, decoded."""
+    return unquote_to_bytes(value.replace(b"+", b" "))
+
+
+def _presented(value: bytes, bindings: Bindings) -> list[tuple[bytes, bytes]]:
+    """Every id and secret that a lenient server could read from an Authorization value."""
+    plain = [text for word in (value, *value.split()) for text in (word, *unbase64(word))]
+    # An id may hold colons; no id holds many.
+    colons = [(text, found.start()) for text in plain for found in islice(re.finditer(b":", text), 8)]
+    pairs = [(text[:at], text[at + 1 :]) for text, at in colons]
+    pairs += [(text, b"") for text in plain if b":" not in text]
+    if bindings.basic and bindings.form_encoded and value.strip().lower().startswith(b"basic"):
+        # The server was found to read this spelling: the secret as it is would be a wrong one to it.
+        return [(client, _decoded(secret)) for client, secret in pairs]
+    return pairs
+
+
+def unbase64(value: bytes) -> tuple[bytes, ...]:
+    """What lenient decoders make of Base64, its scheme word aside: some skip what is foreign, some stop at padding."""
+    token = re.sub(rb"^\s*basic\b\s*", b"", value, flags=re.IGNORECASE).translate(bytes.maketrans(b"-_", b"+/"))
+    readings: dict[bytes, None] = {}
+    for part in (token, token.lstrip(b"=").partition(b"=")[0]):
+        digits = re.sub(rb"[^A-Za-z0-9+/]", b"", part)
+        # A single character at the end stands for less than an octet.
+        digits = digits[:-1] if len(digits) % 4 == 1 else digits
+        readings[base64.b64decode(digits + b"=" * (-len(digits) % 4))] = None
+    return tuple(reading for reading in readings if reading)
