@@ -1,0 +1,65 @@
+"""The inquiry for some settings: of the configured target, or of the embedded endpoint where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance import engine
+from conformance.target import Credentials, Secret, Target, target_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.case import Case
+    from conformance.reference import Endpoint
+    from conformance.settings import Settings
+
+NAME = "embedded"
+SCOPE = "read"
+
+
+def inquiry(
+    settings: Settings,
+    cases: tuple[Case, ...],
+    known: tuple[Case, ...],
+    at_end: Callable[[Callable[[], None]], object],
+) -> engine.Inquiry:
+    """What is to be found out, by settings.
+
+    Args:
+        settings: where, whom, how.
+        cases: the selected cases.
+        known: every case there is.
+        at_end: registers what has to be closed; it gets the embedded endpoint's, if that was started.
+    """
+    target = settings.target
+    if target is None:
+        target, close = start(settings)
+        at_end(close)
+    return engine.Inquiry(
+        target=target,
+        profile=settings.profile,
+        limits=settings.limits,
+        cases=engine.applicable(cases, settings.profile),
+        known=known,
+        examples=settings.examples,
+        seed=settings.seed,
+        fail_on=settings.fail_on,
+    )
+
+
+def start(settings: Settings) -> tuple[Target, Callable[[], None]]:
+    """Starts the embedded endpoint for a profile; returns it as a target, and what ends it."""
+    from conformance import reference  # noqa: PLC0415 - nobody needs it who judges another endpoint
+
+    kind = "rfc6749" if settings.profile.authorization == "basic" else "passport"
+    endpoint: Endpoint = reference.start(kind, token_path=settings.profile.token_path)
+    target = target_at(
+        endpoint.base_url,
+        endpoint.token_path,
+        Credentials(endpoint.client_id, Secret(endpoint.client_secret)),
+        name=NAME,
+        embedded=True,
+    )
+    return replace(target, scope=SCOPE), endpoint.close

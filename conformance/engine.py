@@ -1,0 +1,294 @@
+"""One run from end to end: the plan sent, failures confirmed, everything judged; it knows nothing of pytest."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from conformance import __version__, catalogue, judging
+from conformance.catalogue import Level
+from conformance.plan import CONTROL, Plan, Stimulus, plan
+from conformance.recording import Header, Recording, Writer
+from conformance.reply import Contract
+from conformance.request import VALID
+from conformance.sending import INTERRUPTED, Gate, Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from conformance.case import Case
+    from conformance.catalogue import Requirement
+    from conformance.profiles import Profile
+    from conformance.recording import Exchange
+    from conformance.target import Limits, Target
+
+WITNESSES = 3
+"""Exchanges of an invariant's failure that are repeated to confirm it."""
+
+# OAuth 2.1 turns these rows round; None means that the row says nothing there.
+_OAUTH21 = {
+    "AUTH-002": Level.MAY,
+    "AUTH-017": Level.MUST,
+    "CACHE-002": None,
+    "SUCC-011": Level.SHOULD,
+    "REQ-004": Level.SHOULD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What is to be found out, of whom, and how gently.
+
+    Attributes:
+        target: the endpoint.
+        profile: the contract it claims.
+        limits: timeouts and pace.
+        cases: the selected cases, in the order of the report.
+        known: every case there is, so that answers are recognised whatever was selected.
+        examples: generated requests of each source.
+        seed: seed of the generation.
+        fail_on: level from which an unmet requirement counts.
+    """
+
+    target: Target
+    profile: Profile
+    limits: Limits
+    cases: tuple[Case, ...]
+    known: tuple[Case, ...]
+    examples: int = 100
+    seed: int = 1
+    fail_on: judging.FailOn = "must"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that was carried out.
+
+    Attributes:
+        inquiry: what was asked.
+        recording: what was observed.
+        gate: what the first controls said.
+        result: what follows from it.
+        evidence: the answers, for reports.
+        finished: seconds since the epoch.
+    """
+
+    inquiry: Inquiry
+    recording: Recording
+    gate: Gate
+    result: judging.Result
+    evidence: judging.Evidence = field(repr=False)
+    finished: float = 0.0
+
+
+def applicable(cases: Iterable[Case], profile: Profile) -> tuple[Case, ...]:
+    """The cases whose requirements a profile takes on, with the levels that they have there."""
+    chosen = []
+    for case in cases:
+        requirement = effective(case.requirement, profile)
+        if requirement is not None:
+            chosen.append(replace(case, requirement=requirement))
+    return tuple(chosen)
+
+
+def effective(requirement: Requirement, profile: Profile) -> Requirement | None:
+    """A requirement as a profile has it; ``None`` where the profile does not take it on."""
+    if requirement.profiles and not set(requirement.profiles) & set(profile.lineage):
+        return None
+    if profile.spec == "oauth21" and requirement.id in _OAUTH21:
+        level = _OAUTH21[requirement.id]
+        return None if level is None else replace(requirement, level=level, severity=None)
+    if requirement.id == "CACHE-002" and profile.pragma == "required":
+        return replace(requirement, severity="fail")
+    if "passport" in profile.lineage and not profile.claims_oauth2 and _rests_on_oauth_alone(requirement):
+        return replace(requirement, severity="warn")
+    return requirement
+
+
+def _rests_on_oauth_alone(requirement: Requirement) -> bool:
+    grounds = [source.text for source in requirement.sources]
+    return requirement.unmet == "failed" and all(ground.startswith(("RFC 6749", "RFC 6750")) for ground in grounds)
+
+
+def planned(inquiry: Inquiry, sender: Sender) -> Plan:
+    """The plan of an inquiry, with the generation that its cases need."""
+    handwritten = plan(inquiry.cases, sender.binder)
+    sources = tuple(dict.fromkeys(source for case in inquiry.cases for source in case.generated))
+    if not sources or not inquiry.examples:
+        return handwritten
+    return replace(
+        handwritten,
+        generate=lambda: _generated(sources, inquiry),
+        generated=len(sources) * inquiry.examples,
+    )
+
+
+def _generated(sources: Sequence[str], inquiry: Inquiry) -> Iterable[Stimulus]:
+    # Importing the generators takes a second, and nobody needs them who selects none of their cases.
+    from conformance.properties import generation  # noqa: PLC0415
+
+    for source in sources:
+        yield from generation.draw(source, inquiry.profile, seed=inquiry.seed, examples=inquiry.examples)
+
+
+def begin(inquiry: Inquiry, observe: Callable[[Exchange], None]) -> Sender:
+    """A sender for an inquiry, before anything was sent.
+
+    Raises:
+        wire.WireError: the CA bundle cannot be used.
+    """
+    return Sender(inquiry.target, inquiry.profile, inquiry.limits, header(inquiry), observe)
+
+
+def header(inquiry: Inquiry) -> Header:
+    """The first line of the recording."""
+    target = inquiry.target
+    return Header(
+        run=secrets.token_hex(6),
+        suite=__version__,
+        edition=catalogue.load().edition,
+        profile=inquiry.profile.name,
+        target={
+            "name": target.name,
+            "base_url": target.base_url,
+            "token_path": target.token_path,
+            "embedded": target.embedded,
+        },
+        loopback=target.loopback,
+        settings={
+            "client_id": target.credentials.client_id,
+            "scope": target.scope,
+            "seed": inquiry.seed,
+            "examples": inquiry.examples,
+            "timeout": inquiry.limits.timeout,
+        },
+        started=time.time(),
+    )
+
+
+def conduct(
+    inquiry: Inquiry,
+    *,
+    record: Path | None = None,
+    observe: Callable[[Exchange], None] | None = None,
+    announce: Callable[[Sender, Plan], None] | None = None,
+) -> Run:
+    """Carries out an inquiry: first controls, plan, confirmation, judgement.
+
+    Args:
+        inquiry: what is to be found out.
+        record: file that the exchanges are appended to as they end.
+        observe: called with every exchange as it ends.
+        announce: called with the plan before anything is sent.
+
+    A keyboard interrupt ends the sending; what was observed until then is recorded and judged.
+
+    Raises:
+        wire.WireError: the CA bundle cannot be used.
+        OSError: the recording cannot be written.
+    """
+    writer: Writer | None = None
+
+    def seen(exchange: Exchange) -> None:
+        if writer is not None:
+            writer.append(exchange)
+        if observe is not None:
+            observe(exchange)
+
+    sender = begin(inquiry, seen)
+    if announce is not None:
+        announce(sender, planned(inquiry, sender))
+    if record is not None:
+        writer = Writer(record, sender.recording().header)
+    gate = Gate("closed", "the run was interrupted before the first answer")
+    try:
+        gate = sender.open()
+        if gate.state == "open":
+            _observe(inquiry, sender)
+        else:
+            sender.stop(gate.reason)
+    except KeyboardInterrupt:
+        sender.stop(INTERRUPTED)
+    finally:
+        if writer is not None:
+            writer.close(skipped=sender.skipped, stopped=sender.stopped)
+    recording = sender.recording()
+    evidence = judging.Evidence(recording, inquiry.known)
+    closed = judging.closed(evidence)
+    result = judging.result(inquiry.cases, evidence, contract(inquiry, sender), fail_on=inquiry.fail_on, closed=closed)
+    return Run(inquiry, recording, gate, result, evidence, time.time())
+
+
+def _observe(inquiry: Inquiry, sender: Sender) -> None:
+    """Sends everything that is planned, and what failed once more."""
+    chosen = planned(inquiry, sender)
+    generated: dict[str, Stimulus] = {}
+    if chosen.generate is not None:
+        chosen = replace(chosen, generate=_remembering(chosen.generate, generated))
+    sender.carry_out(chosen)
+    # A second round repeats what only the exchanges of the first one showed.
+    for _ in range(2):
+        _confirm(inquiry, sender, chosen, generated)
+
+
+def _remembering(
+    generate: Callable[[], Iterable[Stimulus]], into: dict[str, Stimulus]
+) -> Callable[[], Iterable[Stimulus]]:
+    def remembered() -> Iterable[Stimulus]:
+        for stimulus in generate():
+            into[stimulus.digest] = stimulus
+            yield stimulus
+
+    return remembered
+
+
+def contract(inquiry: Inquiry, sender: Sender) -> Contract:
+    """What judgement needs to know of the profile and the target."""
+    return Contract(
+        profile=inquiry.profile,
+        token_path=inquiry.target.token_path,
+        loopback=inquiry.target.loopback,
+        exposed_is_real=sender.binder.exposes_the_real_client,
+        scope=inquiry.target.scope,
+    )
+
+
+def _confirm(inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str, Stimulus]) -> None:
+    """Sends once more what a failure rests on, and takes failing generated requests apart."""
+    known = {stimulus.digest: stimulus for stimulus in (*chosen.ordinary, *chosen.spending, *chosen.intrusive)}
+    known |= generated
+    known[VALID.digest] = CONTROL
+    evidence = judging.Evidence(sender.recording(), inquiry.known)
+    agreed = contract(inquiry, sender)
+    templates = {exchange.number: exchange.template for exchange in evidence.recording.exchanges}
+    repeat: dict[str, Stimulus] = {}
+    for case in inquiry.cases:
+        verdict = judging.judge(case, evidence, agreed)
+        if verdict.verdict != "failed" or evidence.repeated(map(templates.__getitem__, verdict.witnesses)):
+            continue
+        witnesses = [known[templates[number]] for number in verdict.witnesses if templates.get(number) in known]
+        if not case.stimuli:
+            witnesses.sort(key=lambda stimulus: stimulus.spends)
+            witnesses = list(dict.fromkeys(witnesses))[:WITNESSES]
+        repeat |= {stimulus.digest: stimulus for stimulus in witnesses}
+    parts = _parts(repeat.values())
+    sender.confirm(sorted(repeat.values(), key=lambda stimulus: stimulus.spends))
+    for part in parts:
+        if part.digest not in known:
+            generated[part.digest] = part
+            sender.send(part)
+    if parts:
+        sender.control()
+
+
+def _parts(failed: Iterable[Stimulus]) -> list[Stimulus]:
+    """The single deviations of generated requests that deviate in several, so that the culprit stands alone."""
+    spelled = [stimulus for stimulus in failed if stimulus.role == "spelling"]
+    if not spelled:
+        return []
+    from conformance.properties import generation  # noqa: PLC0415
+
+    return list({part.digest: part for stimulus in spelled for part in generation.parts(stimulus)}.values())

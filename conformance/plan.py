@@ -1,0 +1,189 @@
+"""The plan: which requests a run sends, in which order, and what they cost the target."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from conformance.expression import Bindings, Inapplicable
+from conformance.request import VALID, Template, encode, tries_wrong_secret
+from conformance.target import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from conformance.case import Case
+    from conformance.profiles import Profile
+    from conformance.target import Extra, Target
+
+WRONG_SECRETS = 12
+"""Times that the real client may travel with a wrong secret in one run: servers lock clients for it."""
+
+CONTROL_EVERY = 10
+"""Stimuli after which a control is sent."""
+
+# What the budget of wrong secrets is spent on, most valuable first.
+_VALUE = ("AUTH-008", "AUTH-026", "AUTH-032", "AUTH-033", "AUTH-019", "AUTH-014", "AUTH-038")
+
+
+@dataclass(frozen=True, slots=True)
+class Stimulus:
+    """A request that a run sends.
+
+    Attributes:
+        template: the request.
+        digest: its name in the recording.
+        label: the request in words, such as ``CTYPE-009 spaced``.
+        role: ``stimulus``, or the source of a generated request.
+        how: what a generated request deviates in.
+        spends: whether it tries a wrong secret of the real client.
+    """
+
+    template: Template = field(repr=False)
+    digest: str
+    label: str
+    role: str = "stimulus"
+    how: str = ""
+    spends: bool = False
+
+
+CONTROL = Stimulus(VALID, VALID.digest, "control", role="control")
+"""The unchanged valid request, sent between others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is sent.
+
+    Attributes:
+        ordinary: stimuli in catalogue order.
+        spending: stimuli that try a wrong secret of the real client, most valuable first.
+        intrusive: stimuli that an edge may take for an attack; they go last.
+        skipped: stimuli that are not sent, by digest, and why.
+        generate: draws further stimuli; it is called while the first ones travel.
+        generated: how many those will be at the most.
+    """
+
+    ordinary: tuple[Stimulus, ...]
+    spending: tuple[Stimulus, ...]
+    intrusive: tuple[Stimulus, ...]
+    skipped: Mapping[str, str]
+    generate: Callable[[], Iterable[Stimulus]] | None = None
+    generated: int = 0
+
+    @property
+    def exchanges(self) -> int:
+        """Exchanges that the run comes to, controls included and confirmations left out."""
+        stimuli = len(self.ordinary) + self.generated
+        lone = len(self.spending) + len(self.intrusive)
+        return 2 + stimuli + stimuli // CONTROL_EVERY + 2 * lone
+
+    @property
+    def wrong_secrets(self) -> int:
+        """Times that the real client travels with a wrong secret, confirmations left out."""
+        return len(self.spending)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the target may mint: at the most one an exchange."""
+        return self.exchanges - len(self.spending)
+
+
+@dataclass(frozen=True, slots=True)
+class Binder:
+    """Makes the bindings of each stimulus for one target.
+
+    Attributes:
+        target: where requests go.
+        profile: how credentials travel.
+        nonce: fresh octets of the run, from which invented clients are made.
+        form_encoded: whether id and secret are form-encoded before Base64.
+    """
+
+    target: Target
+    profile: Profile
+    nonce: bytes = field(repr=False)
+    form_encoded: bool
+
+    @property
+    def exposes_the_real_client(self) -> bool:
+        """Whether the real credentials may travel where servers log them: on this machine only."""
+        return self.target.loopback
+
+    def bindings(self, digest: str) -> Bindings:
+        """What the symbols stand for in the stimulus of that digest; each has an unknown client of its own."""
+        invented = hmac.new(self.nonce, digest.encode(), hashlib.sha256).hexdigest()
+        unknown_id, unknown_secret = f"conformance-unknown-{invented[:16]}", f"invented-{invented[16:48]}"
+        client, secret = self.target.credentials.client_id, self.target.credentials.secret.reveal()
+        real = self.exposes_the_real_client
+        return Bindings(
+            client_id=client,
+            secret=secret,
+            exposed_id=client if real else unknown_id,
+            exposed_secret=secret if real else unknown_secret,
+            exposed_is_real=real,
+            unknown_id=unknown_id,
+            unknown_secret=unknown_secret,
+            scope=self.target.scope,
+            host=self.target.authority,
+            path=self.target.path,
+            documented_path=self.target.prefix + (self.profile.token_path or self.target.token_path),
+            basic=self.profile.authorization == "basic",
+            form_encoded=self.form_encoded,
+            headers=_plain(self.target.headers),
+            parameters=_plain(self.target.parameters),
+            gate_scope=None if self.profile.default_scope else self.target.scope,
+        )
+
+
+def _plain(extras: Iterable[Extra]) -> tuple[tuple[str, str, bool], ...]:
+    return tuple(
+        (extra.name, extra.value.reveal(), True)
+        if isinstance(extra.value, Secret)
+        else (extra.name, extra.value, False)
+        for extra in extras
+    )
+
+
+def plan(cases: Iterable[Case], binder: Binder) -> Plan:
+    """The stimuli of some cases, each request once, however many cases look at its answer.
+
+    Args:
+        cases: the selected cases in the order of the report.
+        binder: what the templates are encoded with.
+    """
+    wanted: dict[str, tuple[Template, str, list[str], bool]] = {}
+    for case in cases:
+        named = [(f"{case.id} {name}", template) for name, template in case.stimuli]
+        for label, template in (*named, *((f"{case.id} probe", template) for template in case.also)):
+            digest = template.digest
+            if digest == VALID.digest:
+                continue
+            entry = wanted.setdefault(digest, (template, label, [], case.requirement.intrusive))
+            entry[2].append(case.id)
+    ordinary: list[Stimulus] = []
+    spending: list[tuple[int, Stimulus]] = []
+    intrusive: list[Stimulus] = []
+    skipped: dict[str, str] = {}
+    for digest, (template, label, ids, last) in wanted.items():
+        bindings = binder.bindings(digest)
+        try:
+            encode(template, bindings)
+            spends = tries_wrong_secret(template, bindings)
+        except Inapplicable as missing:
+            skipped[digest] = str(missing)
+            continue
+        stimulus = Stimulus(template, digest, label, spends=spends)
+        if spends:
+            spending.append((_value(ids), stimulus))
+        else:
+            (intrusive if last else ordinary).append(stimulus)
+    spending.sort(key=lambda entry: entry[0])
+    chosen = tuple(stimulus for _, stimulus in spending)
+    return Plan(tuple(ordinary), chosen, tuple(intrusive), skipped)
+
+
+def _value(ids: list[str]) -> int:
+    return min((_VALUE.index(one) for one in ids if one in _VALUE), default=len(_VALUE))

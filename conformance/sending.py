@@ -1,0 +1,415 @@
+"""Sending: a plan put on the wire and recorded; it paces, waits, confirms and stops, and never decides a verdict."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from conformance import masking, wire
+from conformance.expression import Inapplicable, octets
+from conformance.plan import CONTROL, CONTROL_EVERY, WRONG_SECRETS, Binder, Plan, Stimulus
+from conformance.recording import Exchange, Header, Recording
+from conformance.reply import Reading
+from conformance.request import Encoded, encode, tries_wrong_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from conformance.profiles import Profile
+    from conformance.target import Limits, Target
+
+INTERRUPTED = "interrupted"
+"""Reason of an end that the user brought about."""
+
+PATIENCE = 30.0
+"""Seconds that a run waits in all because the server asks for less."""
+
+RECOVERIES = 3
+"""Times, a second apart, that a control is repeated before the target is given up."""
+
+Observer = "Callable[[Exchange], None]"
+
+
+class Pace:
+    """Spaces the starts of exchanges evenly, and holds all of them back when the server asks for it.
+
+    Args:
+        per_second: exchanges a second; ``None`` for no bound.
+    """
+
+    def __init__(self, per_second: float | None) -> None:
+        self._interval = 1 / per_second if per_second else 0.0
+        self._lock = threading.Lock()
+        self._next = 0.0
+        self._patience = PATIENCE
+
+    def wait(self, ended: threading.Event) -> None:
+        """Returns when the next exchange may start, or at once when the sending has ended."""
+        with self._lock:
+            now = time.monotonic()
+            start = max(now, self._next)
+            self._next = start + self._interval
+        if start > now:
+            ended.wait(start - now)
+
+    def hold(self, seconds: float) -> bool:
+        """Holds every exchange back; says whether there was patience left for it."""
+        with self._lock:
+            now = time.monotonic()
+            free = max(now, self._next)
+            # Exchanges that are told to wait at the same time wait side by side.
+            longer = max(0.0, now + seconds - free)
+            if longer > self._patience:
+                return False
+            self._patience -= longer
+            self._next = free + longer
+            return True
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the first controls said of the target.
+
+    Attributes:
+        state: ``open``, ``tokenless`` (2xx without a token), or ``closed``.
+        reason: why it is not open: one sentence of cause.
+        advice: what to do about it.
+        form_encoded: whether id and secret are form-encoded before Base64.
+    """
+
+    state: str
+    reason: str = ""
+    advice: str = ""
+    form_encoded: bool = True
+
+
+class Sender:
+    """Sends stimuli side by side on connections of their own, with controls between them, and records every exchange.
+
+    Args:
+        target: the endpoint.
+        profile: how credentials travel.
+        limits: timeouts and pace.
+        header: what the recording is about.
+        observe: called with every exchange as it ends, in any thread, one call at a time.
+
+    Raises:
+        wire.WireError: the CA bundle cannot be used.
+    """
+
+    def __init__(
+        self, target: Target, profile: Profile, limits: Limits, header: Header, observe: Callable[[Exchange], None]
+    ) -> None:
+        self.binder = Binder(target, profile, secrets.token_bytes(16), form_encoded=profile.basic_encoding != "raw")
+        self.exchanges: list[Exchange] = []
+        self.skipped: dict[str, str] = {}
+        self.stopped = ""
+        self._target, self._profile, self._limits, self._header = target, profile, limits, header
+        self._observe = observe
+        self._address = wire.Address(target.host, target.port, tls=target.scheme == "https", ca_bundle=target.ca_bundle)
+        self._context = wire.tls_context(target.ca_bundle) if target.scheme == "https" else None
+        self._deadlines = wire.Deadlines(limits.timeout, limits.timeout, limits.timeout * 1.05)
+        self._pace = Pace(limits.max_rps)
+        self._key = secrets.token_bytes(16)
+        further = [octets_ for _, octets_, secret in self._extras() if secret]
+        self._credentials = masking.secret_credentials(
+            target.credentials.client_id, target.credentials.secret.reveal(), further
+        )
+        self._lock = threading.Lock()
+        self._recovering = threading.Lock()
+        self._ended = threading.Event()
+        self._started = 0
+        self._since_control = 0
+        self._wrong_secrets = 0
+        self._wrong_secrets_over = ""
+        self._fault: BaseException | None = None
+
+    def _extras(self) -> tuple[tuple[str, str, bool], ...]:
+        bindings = self.binder.bindings("")
+        return (*bindings.headers, *bindings.parameters)
+
+    # One exchange
+
+    def send(self, stimulus: Stimulus, attempt: int = 1) -> Reading | None:
+        """Puts one stimulus on the wire; ``None`` where it cannot be made for the target or the sending has ended."""
+        bindings = self.binder.bindings(stimulus.digest)
+        try:
+            encoded = encode(stimulus.template, bindings)
+            spends = tries_wrong_secret(stimulus.template, bindings)
+        except Inapplicable as missing:
+            self.skipped[stimulus.digest] = str(missing)
+            return None
+        if spends and not stimulus.spends:
+            # A generated request may do so by chance; only those that were planned go one at a time.
+            self.skipped[stimulus.digest] = "not sent: it would try a wrong secret of the real client"
+            return None
+        reading = self._exchange(stimulus, encoded, attempt, spends=spends)
+        if reading is not None and reading.rate_limited:
+            self._wrong_secrets_over = self._wrong_secrets_over or f"the server answered {reading.words()}"
+            if not spends and self._pace.hold(_retry_after(reading)):
+                reading = self._exchange(stimulus, encoded, attempt, spends=spends)
+        if reading is not None and reading.status == 423:
+            self._wrong_secrets_over = "the server answered 423: it locks clients"
+        return reading
+
+    def _exchange(self, stimulus: Stimulus, encoded: Encoded, attempt: int, *, spends: bool) -> Reading | None:
+        self._pace.wait(self._ended)
+        if self._ended.is_set():
+            return None
+        if spends and self._wrong_secrets_over:
+            self._hold_back(stimulus, self._wrong_secrets_over)
+            return None
+        with self._lock:
+            self._started += 1
+            number = self._started
+            self._wrong_secrets += spends
+        head = stimulus.template.method.upper() == b"HEAD"
+        seen = wire.exchange(self._address, encoded.data, head=head, deadlines=self._deadlines, context=self._context)
+        masked = masking.mask(
+            seen.received, head=head, key=self._key, credentials=(*self._credentials, *self._sent(stimulus, encoded))
+        )
+        exchange = Exchange(
+            number=number,
+            role=stimulus.role,
+            attempt=attempt,
+            template=stimulus.digest,
+            label=stimulus.label,
+            how=stimulus.how,
+            sent=encoded.masked()[: len(seen.sent)],
+            received=masked.received,
+            ending=str(seen.ending),
+            detail=seen.detail,
+            left_open=seen.left_open,
+            head=head,
+            started=seen.started,
+            first_byte=seen.first_byte,
+            duration=seen.finished,
+            spent=spends,
+            token=masked.token,
+            echoes=masked.echoes,
+            tls=seen.tls_version,
+        )
+        reading = Reading(exchange)
+        with self._lock:
+            self.exchanges.append(exchange)
+            self._observe(exchange)
+        return reading
+
+    def _hold_back(self, stimulus: Stimulus, why: str) -> None:
+        self.skipped.setdefault(stimulus.digest, f"not sent: {why}")
+
+    def _sent(self, stimulus: Stimulus, encoded: Encoded) -> Iterable[masking.Credential]:
+        yield masking.edited_secrets(encoded)
+        bindings = self.binder.bindings(stimulus.digest)
+        for line in stimulus.template.fields:
+            if line.name.lower() == b"authorization" and line.value is not None:
+                runs = line.value.runs(bindings)
+                sent = masking.sent_credential(octets(runs))
+                if sent is not None:
+                    yield replace(sent, secret=any(run.secret for run in runs))
+
+    # Controls
+
+    def open(self) -> Gate:
+        """Sends the first controls; says whether the target can be judged, and settles how Basic is encoded."""
+        reading = self._patiently(tries=3)
+        if (
+            reading is not None
+            and (reading.status == 401 or reading.error == "invalid_client")
+            and self._profile.authorization == "basic"
+            and self._profile.basic_encoding == "auto"
+            and self._spelled_differently()
+        ):
+            # To a server that reads the other spelling, the first one was a wrong secret.
+            self._wrong_secrets += 1
+            self.binder = replace(self.binder, form_encoded=False)
+            reading = self.send(CONTROL)
+        gate = _gate(reading, self._target)
+        if gate.state == "tokenless":
+            self.send(CONTROL, attempt=2)
+        return replace(gate, form_encoded=self.binder.form_encoded)
+
+    def _spelled_differently(self) -> bool:
+        raw = replace(self.binder, form_encoded=False)
+        return encode(CONTROL.template, self.binder.bindings("")) != encode(CONTROL.template, raw.bindings(""))
+
+    def control(self) -> bool:
+        """Sends the valid request; says whether it was granted, and ends the sending if it stays refused."""
+        reading = self.send(CONTROL)
+        if reading is None or reading.granted:
+            return reading is not None
+        if 0 < reading.status < 500:
+            self._wrong_secrets_over = self._wrong_secrets_over or "a control was refused"
+        with self._recovering:
+            if self._ended.is_set():
+                return False
+            reading = self._patiently(RECOVERIES)
+            if reading is not None and reading.granted:
+                return True
+            words = reading.words() if reading is not None else "nothing"
+            self.stop(f"the valid request is no longer granted: {words}")
+            return False
+
+    def _patiently(self, tries: int) -> Reading | None:
+        """Sends the control until it is answered by something other than silence, 5xx or a rate limit."""
+        reading = self.send(CONTROL)
+        for _ in range(tries - 1):
+            if reading is None or (reading.answered and reading.status < 500 and not reading.rate_limited):
+                break
+            slow = reading.exchange.duration >= self._limits.timeout / 2
+            if reading.exchange.ending in _HOPELESS or slow or self._ended.wait(1.0):
+                break
+            reading = self.send(CONTROL)
+        return reading
+
+    def stop(self, reason: str) -> None:
+        """Ends the sending; exchanges under way are finished. The first reason stays, unless the user interrupts."""
+        with self._lock:
+            self.stopped = reason if reason == INTERRUPTED else self.stopped or reason
+        self._ended.set()
+
+    # A plan
+
+    def carry_out(self, plan: Plan) -> None:
+        """Sends everything of a plan, the intrusive stimuli last and one by one, and a control at the very end.
+
+        Raises:
+            BaseException: whatever the observer or the generation raised; nothing more is sent then.
+        """
+        self.skipped.update(plan.skipped)
+        jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        workers = [
+            threading.Thread(target=self._work, args=(jobs,), name=f"sender-{at}", daemon=True)
+            for at in range(self._limits.concurrency)
+        ]
+        try:
+            for worker in workers:
+                worker.start()
+            if plan.spending:
+                jobs.put(lambda: self._spend(plan.spending))
+            for stimulus in plan.ordinary:
+                jobs.put(lambda stimulus=stimulus: self._ordinary(stimulus))  # type: ignore[misc]
+            for stimulus in plan.generate() if plan.generate is not None else ():
+                if self._ended.is_set():
+                    break
+                jobs.put(lambda stimulus=stimulus: self._ordinary(stimulus))  # type: ignore[misc]
+        except BaseException as error:
+            self.stop(_cause(error))
+            raise
+        finally:
+            self._finish(jobs, workers)
+        if self._fault is not None:
+            raise self._fault
+        for stimulus in plan.intrusive:
+            self.send(stimulus)
+            self.control()
+        self.control()
+
+    def confirm(self, stimuli: Iterable[Stimulus]) -> None:
+        """Sends stimuli once more, each beside a control, as the second attempt."""
+        for stimulus in stimuli:
+            if self._ended.is_set():
+                return
+            if stimulus.spends:
+                self._spend((stimulus,), attempt=2)
+            else:
+                self.send(stimulus, attempt=2)
+                self.control()
+
+    def _finish(self, jobs: queue.SimpleQueue[Callable[[], None] | None], workers: list[threading.Thread]) -> None:
+        for _ in workers:
+            jobs.put(None)
+        try:
+            for worker in workers:
+                while worker.is_alive():
+                    worker.join(0.2)
+        except KeyboardInterrupt:
+            self.stop(INTERRUPTED)
+            for worker in workers:
+                worker.join(self._limits.timeout + 1)
+            raise
+
+    def _work(self, jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
+        while (job := jobs.get()) is not None:
+            if self._ended.is_set():
+                continue
+            try:
+                job()
+            except BaseException as error:  # noqa: BLE001 - the main thread raises it; here it would end unseen
+                with self._lock:
+                    self._fault = self._fault or error
+                self.stop(_cause(error))
+
+    def _ordinary(self, stimulus: Stimulus) -> None:
+        with self._lock:
+            self._since_control += 1
+            due = self._since_control % CONTROL_EVERY == 0
+        if due:
+            self.control()
+        reading = self.send(stimulus)
+        if reading is not None and (not reading.answered or reading.rate_limited or reading.status >= 500):
+            self.control()
+
+    def _spend(self, stimuli: Iterable[Stimulus], attempt: int = 1) -> None:
+        """Tries wrong secrets of the real client, one at a time, a granted control after each."""
+        for stimulus in stimuli:
+            if self._ended.is_set():
+                return
+            if self._wrong_secrets >= WRONG_SECRETS:
+                self._hold_back(stimulus, f"the budget of {WRONG_SECRETS} wrong secrets is spent")
+            elif self._wrong_secrets_over:
+                self._hold_back(stimulus, self._wrong_secrets_over)
+            else:
+                self.send(stimulus, attempt)
+                self.control()
+
+    def recording(self) -> Recording:
+        """What was observed so far."""
+        with self._lock:
+            exchanges = tuple(sorted(self.exchanges, key=lambda exchange: exchange.number))
+        return Recording(self._header, exchanges, dict(self.skipped), self.stopped)
+
+
+_HOPELESS = ("name", "tls")
+
+
+def _cause(error: BaseException) -> str:
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"the suite itself failed: {type(error).__name__}"
+
+
+def _retry_after(reading: Reading) -> float:
+    value = next(iter(reading.values("Retry-After")), "")
+    return float(value) if value.isdecimal() and len(value) < 6 else 1.0
+
+
+def _gate(reading: Reading | None, target: Target) -> Gate:
+    if reading is None:
+        return Gate("closed", "the run was stopped before the first answer")
+    if reading.granted:
+        return Gate("open")
+    words = reading.words()
+    if 200 <= reading.status < 300:
+        return Gate("tokenless", f"the valid request is answered {words}, without a token")
+    reason = f"the valid request is refused: {words}"
+    advice = "Check the client id, the secret, the profile and the scope."
+    if not reading.answered:
+        reason = f"{target.authority} gave no HTTP answer: {reading.exchange.detail or words}"
+        advice = "Check the base URL and the network."
+    elif reading.rate_limited:
+        reason, advice = f"the server limits the rate: {words}", "Wait, or lower --max-rps."
+    elif 300 <= reading.status < 400:
+        reason = f"the valid request is redirected: {words}"
+        advice = f"Check the base URL and the path{_to(next(iter(reading.values('Location')), ''))}."
+    elif reading.status in (404, 405):
+        advice = f"Check --token-path: {target.path} is not the endpoint."
+    elif reading.status >= 500:
+        reason, advice = f"the server fails on the valid request: {words}", "Look at its log."
+    return Gate("closed", reason, advice)
+
+
+def _to(where: str) -> str:
+    return f" (it points to {where[:80]!r})" if where else ""
