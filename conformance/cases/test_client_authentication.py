@@ -1,0 +1,139 @@
+"""Client authentication: which way of presenting the right credentials is taken, and which is not."""
+
+from conformance.case import case
+from conformance.cases.stimuli import BODY_CREDENTIALS, NO_CREDENTIALS, OTHER_SCHEME, RIGHT_IN_BODY
+from conformance.expression import (
+    CLIENT_ID,
+    EXPOSED_ID,
+    EXPOSED_SECRET,
+    SECRET,
+    UNKNOWN_ID,
+    UNKNOWN_SECRET,
+    Credentials,
+)
+from conformance.reply import (
+    GRANTED,
+    INVALID_CLIENT,
+    INVALID_REQUEST,
+    REDIRECTED,
+    REFUSED,
+    SUCCESS,
+    TOKENLESS,
+    Judgement,
+    Outcome,
+    Reply,
+    every,
+    refused,
+)
+from conformance.request import VALID
+
+BARE = VALID.replacing("Authorization", (CLIENT_ID + ":" + SECRET).base64())
+UNKNOWN = Credentials(UNKNOWN_ID, UNKNOWN_SECRET)
+
+OTHER_CODE = Outcome(
+    "400 or 401 with another error code",
+    lambda reading: reading.status in (400, 401) and reading.error not in (None, "invalid_client", "invalid_request"),
+)
+
+
+def basic(scheme: str) -> Credentials:
+    """The right credentials behind a scheme word and what separates it."""
+    return Credentials(CLIENT_ID, SECRET, scheme=scheme)
+
+
+@case("AUTH-001", bare=BARE)
+def test_bare_base64_authenticates(bare: Reply) -> None:
+    bare.must_be(GRANTED)
+
+
+@case("AUTH-002", basic=VALID.replacing("Authorization", basic("Basic ")))
+def test_basic_authenticates(basic: Reply) -> None:
+    basic.must_be(GRANTED)
+
+
+@case("AUTH-003", basic=VALID.replacing("Authorization", basic("Basic ")))
+def test_basic_is_taken_or_refused_as_invalid_client(basic: Reply) -> None:
+    basic.must_be(GRANTED | INVALID_CLIENT, fail=TOKENLESS)
+    basic.shows("authorization.basic_scheme")
+
+
+@case("AUTH-004", bare=BARE)
+def test_bare_base64_may_be_refused(bare: Reply) -> None:
+    bare.must_be(REFUSED, observe=GRANTED, fail=TOKENLESS)
+    bare.shows("authorization.bare")
+
+
+@case(
+    "AUTH-005",
+    lower=VALID.replacing("Authorization", basic("basic ")),
+    upper=VALID.replacing("Authorization", basic("BASIC ")),
+    mixed=VALID.replacing("Authorization", basic("bAsIc ")),
+)
+def test_the_scheme_word_is_matched_without_regard_to_case(lower: Reply, upper: Reply, mixed: Reply) -> None:
+    every(lower, upper, mixed).must_be(GRANTED)
+
+
+@case("AUTH-006", spaced=VALID.replacing("Authorization", basic("Basic   ")))
+def test_several_spaces_may_follow_the_scheme_word(spaced: Reply) -> None:
+    spaced.must_be(GRANTED)
+
+
+@case("AUTH-007", missing=NO_CREDENTIALS)
+def test_nobody_gets_a_token(missing: Reply, judge: Judgement) -> None:
+    missing.must_be(refused(400, 401), warn=OTHER_CODE, fail=SUCCESS | refused(403))
+    if missing.was(refused(400, 401)):
+        judge.trait("credentials.missing", str(missing.status))
+
+
+@case("AUTH-017", body=BODY_CREDENTIALS)
+def test_credentials_in_the_body_are_taken_or_refused(body: Reply, judge: Judgement) -> None:
+    must_work = judge.contract.profile.spec == "oauth21"
+    body.must_be(GRANTED if must_work else GRANTED | INVALID_CLIENT | INVALID_REQUEST, fail=TOKENLESS)
+    body.shows("client_secret_post")
+
+
+@case("AUTH-018", twice=VALID.adding_parameters(*RIGHT_IN_BODY))
+def test_credentials_that_come_twice_are_refused(twice: Reply) -> None:
+    twice.must_be(INVALID_REQUEST | INVALID_CLIENT, observe=GRANTED)
+    twice.shows("credentials.twice")
+
+
+@case("AUTH-019", conflict=VALID.adding_parameters("client_secret=wrong"))
+def test_a_wrong_secret_in_the_body_beside_the_right_one_is_refused(conflict: Reply) -> None:
+    conflict.must_be(INVALID_REQUEST | INVALID_CLIENT, warn=GRANTED)
+    conflict.shows("credentials.conflict", granted="header")
+
+
+@case(
+    "AUTH-021",
+    uri=NO_CREDENTIALS.with_query("client_id=" + EXPOSED_ID.form() + "&client_secret=" + EXPOSED_SECRET.form()),
+)
+def test_credentials_in_the_uri_do_not_authenticate(uri: Reply, judge: Judgement) -> None:
+    uri.must_be(REFUSED, fail=GRANTED)
+    if not judge.contract.exposed_is_real:
+        judge.cannot_tell("off this machine only an invented client goes into a URI, so a refusal proves little")
+
+
+@case(
+    "AUTH-022",
+    bearer=VALID.replacing("Authorization", "Bearer abc"),
+    digest=VALID.replacing("Authorization", 'Digest username="x"'),
+    negotiate=VALID.replacing("Authorization", "Negotiate YII="),
+    unknown=OTHER_SCHEME,
+)
+def test_other_schemes_are_refused_cleanly(bearer: Reply, digest: Reply, negotiate: Reply, unknown: Reply) -> None:
+    every(bearer, digest, negotiate, unknown).must_be(REFUSED, fail=SUCCESS | REDIRECTED)
+
+
+@case(
+    "AUTH-023",
+    alike=VALID.adding("Authorization", Credentials(CLIENT_ID, SECRET)),
+    right_first=VALID.adding("Authorization", UNKNOWN),
+    right_last=VALID.adding("Authorization", UNKNOWN, first=True),
+)
+def test_two_lines_are_answered_cleanly(alike: Reply, right_first: Reply, right_last: Reply, judge: Judgement) -> None:
+    alike.must_be(GRANTED | REFUSED)
+    every(right_first, right_last).must_be(REFUSED, observe=GRANTED)
+    if right_first.was(GRANTED | REFUSED) and right_last.was(GRANTED | REFUSED):
+        names = {(False, False): "refused", (True, False): "first", (False, True): "last", (True, True): "any"}
+        judge.trait("authorization.duplicate", names[right_first.granted, right_last.granted])
