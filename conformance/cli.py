@@ -1,0 +1,147 @@
+"""The command line: flags in, exit codes out; what they do stands elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from conformance import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+USAGE, UNDECIDED, FAULT, INTERRUPTED = 2, 3, 4, 130
+
+
+class Group(click.Group):
+    """A group whose usage errors take one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command; what the user gave wrongly ends with one line and exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            fail(error.format_message())
+
+
+def fail(text: str, code: int = USAGE) -> NoReturn:
+    """Ends with one line on standard error."""
+    click.echo(f"token-conformance: {' '.join(text.split())}", err=True)
+    raise SystemExit(code)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, "--version", prog_name="token-conformance")
+def cli() -> None:
+    """Judge an OAuth 2.0 token endpoint: every finding proven on the wire, cited, and repeatable."""
+
+
+@cli.command()
+@click.option("--base-url", metavar="URL", help="Where the endpoint is; without it the embedded endpoint is judged.")
+@click.option("--token-path", metavar="PATH", help="Path of the token endpoint below the base URL.")
+@click.option("--profile", metavar="passport|rfc6749|FILE", help="The contract that the endpoint claims.")
+@click.option("--client-id", metavar="ID", help="Client to ask as; its secret comes from the environment.")
+@click.option("--scope", metavar="S", help="A scope that the client may ask for.")
+@click.option("--header", metavar="'N: V'", multiple=True, help="A header of the valid request, such as a gateway key.")
+@click.option("--parameter", metavar="n=v", multiple=True, help="A parameter of the valid request, such as audience.")
+@click.option("--config", metavar="FILE", help="Settings file; ./conformance.toml where there is one.")
+@click.option("--target", metavar="NAME", help="A target of the settings file.")
+@click.option("--select", metavar="ID|AREA[,..]", multiple=True, help="Judge only these.")
+@click.option("--include", metavar="ID[,..]", multiple=True, help="Judge these too, which are off for remote targets.")
+@click.option("--cases", metavar="FILE", multiple=True, help="Judge the cases of your own file as well.")
+@click.option("--fail-on", metavar="must|should|never", help="Level from which an unmet requirement counts.")
+@click.option("--examples", metavar="N", help="Generated requests of each source. [default: 100]")
+@click.option("--seed", metavar="N", help="Seed of the generated requests. [default: 1]")
+@click.option("--concurrency", metavar="N", help="Exchanges in flight. [default: 4]")
+@click.option("--max-rps", metavar="N", help="Exchanges a second. [default: none on loopback, else 20]")
+@click.option("--timeout", metavar="SECONDS", help="How long an answer may take. [default: 10]")
+@click.option("--ca-bundle", metavar="F", help="Certificates of a private CA.")
+@click.option(
+    "--allow-plain-http", is_flag=True, help="Send the secret unencrypted to a host that is not this machine."
+)
+@click.option("--report-dir", metavar="DIR", help="Folder of this run. [default: reports/<target>/<time>]")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.option("-q", "--quiet", is_flag=True, help="Only the summary line.")
+@click.option("-v", "--verbose", is_flag=True, help="Every case on a line.")
+def run(*, dry_run: bool, quiet: bool, verbose: bool, **flags: object) -> None:
+    """Judge a token endpoint and write a report.
+
+    The secret of the client comes from TOKEN_CONFORMANCE_CLIENT_SECRET, from the file that
+    TOKEN_CONFORMANCE_CLIENT_SECRET_FILE names, or from a prompt; never from a flag.
+
+    Exit codes: 0 conformant, 1 not conformant, 2 usage, 3 could not be judged, 4 a fault of this suite,
+    130 interrupted.
+    """
+    if quiet and verbose:
+        fail("--quiet and --verbose exclude each other; give one of them")
+    from conformance import session  # noqa: PLC0415 - help must not wait for pytest
+    from conformance.case import CaseError  # noqa: PLC0415
+    from conformance.target import SettingsError  # noqa: PLC0415
+
+    try:
+        code = session.run(
+            flags, os.environ, Path.cwd(), dry_run=dry_run, quiet=quiet, verbose=verbose, prompt=_prompt()
+        )
+    except (SettingsError, CaseError) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        fail("interrupted before anything was sent", INTERRUPTED)
+    raise SystemExit(code)
+
+
+def _prompt() -> Callable[[str], str] | None:
+    if not sys.stdin.isatty():
+        return None
+    return lambda question: str(click.prompt(question, hide_input=True, err=True))
+
+
+@cli.command("list")
+@click.option("--defects", is_flag=True, help="List the defects that can be planted in the embedded endpoint.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print them.")
+def list_(*, defects: bool, form: str) -> None:
+    """List the requirements, or the plantable defects."""
+    from conformance import listing  # noqa: PLC0415
+
+    click.echo(listing.defects(form) if defects else listing.requirements(form))
+
+
+@cli.command()
+@click.argument("identifier", metavar="ID")
+def explain(identifier: str) -> None:
+    """Explain one requirement: what it says, where it comes from, what is sent, what is accepted."""
+    from conformance import listing  # noqa: PLC0415
+
+    try:
+        click.echo(listing.explanation(identifier))
+    except KeyError as error:
+        fail(str(error.args[0]))
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="TCP port; 0 takes a free one.")
+@click.option("--profile", type=click.Choice(["passport", "rfc6749"]), default="passport", help="Contract to keep.")
+@click.option("--defect", "defects", metavar="NAME", multiple=True, help="Plant a defect; see list --defects.")
+def serve(port: int, profile: str, defects: tuple[str, ...]) -> None:
+    """Run the embedded endpoint on this machine until interrupted; its first line says where it is, as JSON."""
+    from conformance import listing, reference  # noqa: PLC0415
+
+    for name in defects:
+        if name not in reference.DEFECTS:
+            fail(f"--defect {name!r}: there is no such defect{listing.did_you_mean(name, reference.DEFECTS)}")
+    try:
+        endpoint = reference.start(profile, defects=defects, port=port)
+    except ValueError as error:
+        fail(f"--defect: {error}")
+    except OSError as error:
+        fail(f"--port {port}: {error.strerror or error}")
+    with endpoint:
+        listing.serve(endpoint)
+
+
+def main() -> None:
+    """The entry point of the console script and of ``python -m conformance``."""
+    cli(prog_name="token-conformance", standalone_mode=True)

@@ -1,0 +1,130 @@
+"""The command that repeats one case of a run, ready to be pasted into a POSIX shell."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from conformance.profiles import BUILT_IN
+from conformance.request import VALID
+from conformance.target import Limits, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.engine import Inquiry, Run
+    from conformance.target import Extra
+
+COMPANIONS = 3
+"""Further cases selected at the most, so that an invariant finds its witnesses again."""
+
+_DEFAULT = Limits()
+_DEFAULT_EXAMPLES, _DEFAULT_SEED, _DEFAULT_REMOTE_RPS = 100, 1, 20.0
+
+
+def repeat(run: Run, case_id: str) -> str:
+    """The command line that judges one case of a run again.
+
+    No secret stands in it: that of the client comes from the environment, and where a header or a parameter is secret,
+    all of them do, in variables that are named after them. A profile of one's own appears as a file of its name.
+
+    Args:
+        run: the run.
+        case_id: ID of the case.
+    """
+    inquiry = run.inquiry
+    words = ["token-conformance", "run", *_where(inquiry)]
+    words += _own_cases(inquiry, case_id)
+    words += ["--select", ",".join((case_id, *_companions(run, case_id)))]
+    if not inquiry.target.embedded or inquiry.seed != _DEFAULT_SEED:
+        words += ["--seed", str(inquiry.seed)]
+    if inquiry.examples != _DEFAULT_EXAMPLES:
+        words += ["--examples", str(inquiry.examples)]
+    if inquiry.fail_on != "must":
+        words += ["--fail-on", inquiry.fail_on]
+    return " ".join((*_environment(inquiry), shlex.join(words)))
+
+
+def _companions(run: Run, case_id: str) -> list[str]:
+    """Cases that send what shows a finding, where its own does not: an invariant looks at the answers of others."""
+    verdict = next((verdict for verdict in run.result.cases if verdict.case.id == case_id), None)
+    if verdict is None or not verdict.witnesses:
+        return []
+    case = verdict.case
+    own = {template.digest for template in (*case.templates, VALID)}
+    answers = {answer.exchange.number: answer for answer in run.evidence.answers}
+    found: list[str] = []
+    for note in verdict.notes:
+        shown = [answers[number] for number in note.exchanges if number in answers]
+        again = any(one.exchange.template in own or one.exchange.role in case.generated for one in shown)
+        if note.verdict != verdict.notes[0].verdict or not shown or again:
+            continue
+        # A wrong secret of the client is not spent where another request shows the same.
+        answer = min(shown, key=lambda one: one.exchange.spent)
+        senders = [
+            one.id for one in run.inquiry.cases if one.id in answer.cases or answer.exchange.role in one.generated
+        ]
+        if not set(senders) & set(found):
+            found += senders[:1]
+    return found[:COMPANIONS]
+
+
+def _where(inquiry: Inquiry) -> Iterator[str]:
+    target, name = inquiry.target, inquiry.profile.name
+    profile = ("--profile", name if name in BUILT_IN else f"{name}.toml")
+    if target.embedded:
+        yield from profile
+        return
+    yield from ("--base-url", target.base_url, "--token-path", target.token_path, *profile)
+    yield from ("--client-id", target.credentials.client_id)
+    if target.scope is not None:
+        yield from ("--scope", target.scope)
+    for option, separator, extras in (("--header", ": ", target.headers), ("--parameter", "=", target.parameters)):
+        if not _secret(extras):
+            for extra in extras:
+                yield from (option, f"{extra.name}{separator}{extra.value}")
+    if target.ca_bundle is not None:
+        yield from ("--ca-bundle", target.ca_bundle)
+    if target.scheme == "http" and not target.loopback:
+        yield "--allow-plain-http"
+    yield from _pace(inquiry)
+
+
+def _pace(inquiry: Inquiry) -> Iterator[str]:
+    limits = inquiry.limits
+    if limits.timeout != _DEFAULT.timeout:
+        yield from ("--timeout", f"{limits.timeout:g}")
+    if limits.concurrency != _DEFAULT.concurrency:
+        yield from ("--concurrency", str(limits.concurrency))
+    usual = None if inquiry.target.loopback else _DEFAULT_REMOTE_RPS
+    if limits.max_rps is not None and limits.max_rps != usual:
+        yield from ("--max-rps", f"{limits.max_rps:g}")
+
+
+def _own_cases(inquiry: Inquiry, case_id: str) -> list[str]:
+    for case in inquiry.cases:
+        if case.id == case_id and not case.function.__module__.startswith("conformance."):
+            return ["--cases", case.function.__code__.co_filename]
+    return []
+
+
+def _environment(inquiry: Inquiry) -> Iterator[str]:
+    target = inquiry.target
+    for variable, separator, extras in (("HEADER", ": ", target.headers), ("PARAMETER", "=", target.parameters)):
+        if not _secret(extras) or target.embedded:
+            continue
+        entries = [_entry(extra, separator) for extra in extras]
+        value = entries[0] if len(entries) == 1 else f"\"$(printf '%s\\n' {' '.join(entries)})\""
+        yield f"TOKEN_CONFORMANCE_{variable}={value}"
+
+
+def _entry(extra: Extra, separator: str) -> str:
+    if isinstance(extra.value, Secret):
+        hint = re.sub(r"[^A-Z0-9]+", "_", extra.name.upper()).strip("_") or "VALUE"
+        return f'{shlex.quote(extra.name + separator)}"${{{hint}}}"'
+    return shlex.quote(f"{extra.name}{separator}{extra.value}")
+
+
+def _secret(extras: tuple[Extra, ...]) -> bool:
+    return any(isinstance(extra.value, Secret) for extra in extras)

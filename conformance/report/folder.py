@@ -1,0 +1,122 @@
+"""The folder of a run: written beside its place under another name, and moved there when everything is in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+RESULTS, EXCHANGES = "results.json", "exchanges.jsonl"
+FILES = (RESULTS, "report.html", "junit.xml", EXCHANGES, "exchanges.har")
+"""What a run leaves; nothing else is ever removed from a folder that exists already."""
+
+
+class Folder:
+    """A run folder in the making, as a context: what is not committed is removed at the end.
+
+    Args:
+        final: where it shall be. An existing folder has to be empty or to hold a run, which is then replaced.
+
+    Attributes:
+        path: where files are written meanwhile; readable by its owner only.
+
+    Raises:
+        ValueError: at that place is a file, or a folder that holds something else.
+        OSError: nothing can be written there.
+    """
+
+    def __init__(self, final: Path) -> None:
+        self._final = Path(os.path.realpath(final))
+        self._existed = _check(self._final)
+        prefix = f".{self._final.name}.partial-{os.getpid()}-"
+        try:
+            self._final.parent.mkdir(parents=True, exist_ok=True)
+            self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=self._final.parent))
+        except OSError:
+            # A mounted volume is often the one folder that can be written to.
+            if not self._existed:
+                raise
+            self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=self._final))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def commit(self) -> Path:
+        """Moves the run to its place.
+
+        Returns:
+            Where it is: another name, with ``-2`` and so on, where another run took that place meanwhile.
+
+        Raises:
+            ValueError: something else than a run has come to lie there.
+            OSError: it cannot be moved.
+        """
+        for file in self.path.iterdir():
+            file.chmod(0o600)
+        if self._existed:
+            self._replace()
+            return self._final
+        for place in _numbered(self._final):
+            try:
+                # Fails where a folder with content is, so that two runs never get into one another.
+                self.path.rename(place)
+            except OSError:
+                if not os.path.lexists(place):
+                    raise
+            else:
+                return place
+        raise AssertionError
+
+    def _replace(self) -> None:
+        """Puts the files into a folder that exists; the results go first and come last, so that they stand for all."""
+        _check(self._final, besides=self.path.name)
+        for name in FILES:
+            (self._final / name).unlink(missing_ok=True)
+        written = sorted(self.path.iterdir(), key=lambda file: file.name == RESULTS)
+        for file in written:
+            shutil.move(file, self._final / file.name)
+
+
+def default_path(reports: Path, target_name: str, started: float) -> Path:
+    """Where a run is kept unless a folder is named: by target and second of its start, UTC.
+
+    Args:
+        reports: the folder of all runs.
+        target_name: name of the target.
+        started: seconds since the epoch.
+    """
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", target_name).lstrip(".") or "target"
+    moment = datetime.fromtimestamp(started, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return next(place for place in _numbered(reports / safe / moment) if not os.path.lexists(place))
+
+
+def _numbered(place: Path) -> Iterator[Path]:
+    yield place
+    for number in count(2):
+        yield place.with_name(f"{place.name}-{number}")
+
+
+def _check(place: Path, besides: str = "") -> bool:
+    """Whether there is a folder that may be filled."""
+    if not os.path.lexists(place):
+        return False
+    if not place.is_dir():
+        raise ValueError(f"{place} is no folder")
+    held = {entry.name for entry in place.iterdir()} - {besides}
+    if held and not held & {RESULTS, EXCHANGES}:
+        raise ValueError(f"{place} holds something else than a run; name an empty folder, a new one, or one of a run")
+    return True

@@ -1,0 +1,142 @@
+"""The results of a run as data: ``results.json``, described by ``results.schema.json`` beside this module."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from conformance import catalogue, judging
+from conformance.report.command import repeat
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from conformance.engine import Run
+    from conformance.judging import Verdict
+
+__all__ = [
+    "FORMAT",
+    "counted",
+    "duration",
+    "edge_verdict",
+    "instant",
+    "repeat",
+    "results",
+    "results_text",
+    "summary",
+    "write",
+]
+
+FORMAT = "token-conformance/1"
+
+EDGE = "WIRE"
+"""The area whose rows judge the HTTP edge."""
+
+
+def results(run: Run, *, waived: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A run in the format `FORMAT`.
+
+    Args:
+        run: the run.
+        waived: why deviations are accepted, by ID of the requirement; the verdicts are those of the run.
+    """
+    header, inquiry, known = run.recording.header, run.inquiry, catalogue.load()
+    return {
+        "format": FORMAT,
+        "verdict": run.result.verdict,
+        "edge_verdict": edge_verdict(run),
+        "reason": run.result.reason,
+        "suite": {"version": header.suite},
+        "catalogue": {"edition": known.edition, "digest": known.digest},
+        "target": {
+            "name": inquiry.target.name,
+            "base_url": inquiry.target.base_url,
+            "token_path": inquiry.target.token_path,
+            "profile": inquiry.profile.name,
+            "embedded": inquiry.target.embedded,
+        },
+        "seed": inquiry.seed,
+        "started": instant(header.started),
+        "finished": instant(run.finished),
+        "duration_s": round(duration(run), 3),
+        "exchanges": len(run.recording.exchanges),
+        "summary": summary(run),
+        "cases": [_case(verdict, (waived or {}).get(verdict.case.id)) for verdict in run.result.cases],
+        "traits": dict(run.result.traits),
+    }
+
+
+def results_text(run: Run, *, waived: Mapping[str, str] | None = None) -> str:
+    """The content of ``results.json``; ASCII, so that no reader's encoding matters."""
+    return json.dumps(results(run, waived=waived), indent=2) + "\n"
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read, whatever stood there before.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(text)
+
+
+def edge_verdict(run: Run) -> str:
+    """The verdict of the HTTP edge alone; ``not-judged`` where none of its rows was selected."""
+    verdicts = [verdict for verdict in run.result.cases if verdict.case.requirement.area == EDGE]
+    if not verdicts:
+        return "not-judged"
+    cases = [verdict.case for verdict in verdicts]
+    stopped = run.recording.stopped
+    return judging.concluded(verdicts, cases, fail_on=run.inquiry.fail_on, stopped=stopped).verdict
+
+
+def summary(run: Run) -> dict[str, int]:
+    """How many cases have each verdict, those that none has included."""
+    counts = Counter(verdict.verdict for verdict in run.result.cases)
+    return {word: counts[word] for word in judging.VERDICTS}
+
+
+def counted(number: int, word: str) -> str:
+    """A number and the word for it, such as ``2 warnings``; a verdict stands in words."""
+    plural = "s" if word in ("warning", "error", "exchange") and number != 1 else ""
+    return f"{number} {word.replace('_', ' ')}{plural}"
+
+
+def duration(run: Run) -> float:
+    """Seconds from the first exchange's preparation to the judgement; a clock set back in between counts as none."""
+    return max(run.finished - run.recording.header.started, 0.0)
+
+
+def instant(seconds: float) -> str:
+    """Seconds since the epoch in ISO 8601, UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _case(verdict: Verdict, waiver: str | None) -> dict[str, Any]:
+    requirement = verdict.case.requirement
+    return {
+        "id": requirement.id,
+        "area": requirement.area,
+        "level": requirement.level.value,
+        "derived": requirement.derived,
+        "title": requirement.title,
+        "verdict": verdict.verdict,
+        "subject": verdict.subject,
+        "reason": verdict.reason,
+        "expected": verdict.expected,
+        "actual": verdict.actual,
+        "changed": list(verdict.changed),
+        "remedy": requirement.remedy,
+        "sources": [{"text": source.text, "url": source.url} for source in requirement.sources],
+        "stimuli": {name: list(numbers) for name, numbers in verdict.stimuli.items()},
+        "witnesses": list(verdict.witnesses),
+        "follows": verdict.follows,
+        **({} if waiver is None else {"waiver": waiver}),
+    }
