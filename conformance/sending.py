@@ -28,8 +28,11 @@ INTERRUPTED = "interrupted"
 PATIENCE = 30.0
 """Seconds that a run waits in all because the server asks for less."""
 
+APART = 1.0
+"""Seconds before a control is repeated, and before a rate-limited request is where the server does not say."""
+
 RECOVERIES = 3
-"""Times, a second apart, that a control is repeated before the target is given up."""
+"""Times that a control is repeated before the target is given up."""
 
 Observer = "Callable[[Exchange], None]"
 
@@ -261,7 +264,7 @@ class Sender:
             if reading is None or (reading.answered and reading.status < 500 and not reading.rate_limited):
                 break
             slow = reading.exchange.duration >= self._limits.timeout / 2
-            if reading.exchange.ending in _HOPELESS or slow or self._ended.wait(1.0):
+            if reading.exchange.ending in _HOPELESS or slow or self._ended.wait(APART):
                 break
             reading = self.send(CONTROL)
         return reading
@@ -383,7 +386,7 @@ def _cause(error: BaseException) -> str:
 
 def _retry_after(reading: Reading) -> float:
     value = next(iter(reading.values("Retry-After")), "")
-    return float(value) if value.isdecimal() and len(value) < 6 else 1.0
+    return float(value) if value.isdecimal() and len(value) < 6 else APART
 
 
 def _gate(reading: Reading | None, target: Target) -> Gate:

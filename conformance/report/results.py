@@ -105,7 +105,7 @@ def summary(run: Run) -> dict[str, int]:
 
 def counted(number: int, word: str) -> str:
     """A number and the word for it, such as ``2 warnings``; a verdict stands in words."""
-    plural = "s" if word in ("warning", "error", "exchange") and number != 1 else ""
+    plural = "s" if word in ("warning", "error", "case", "exchange") and number != 1 else ""
     return f"{number} {word.replace('_', ' ')}{plural}"
 
 

@@ -115,10 +115,10 @@ class Terminal:
         self._field("target", f"{target.name}: {target.base_url}{target.token_path}")
         self._field("profile", f"{profile.name}: {profile.title}")
         self._field("suite", f"{__version__}, catalogue edition {catalogue.load().edition}, seed {inquiry.seed}")
-        wrong = min(plan.wrong_secrets, WRONG_SECRETS)
+        cases, wrong = results.counted(len(inquiry.cases), "case"), min(plan.wrong_secrets, WRONG_SECRETS)
         self._field(
             "sends",
-            f"{len(inquiry.cases)} cases: about {plan.exchanges} exchanges, {wrong} with a wrong secret of the client, "
+            f"{cases}: about {plan.exchanges} exchanges, {wrong} with a wrong secret of the client, "
             f"at most {plan.tokens} tokens; what fails is sent once more",
         )
 
