@@ -60,10 +60,11 @@ def errors(judge: Judgement) -> list[Answer]:
 
     def of_oauth(answer: Answer) -> bool:
         code = answer.json["error"]
-        if answer.cases & REFUSED_BY_OAUTH or (isinstance(code, str) and code in known):
+        if code in known:
             return True
-        below = answer.status in OF_HTTP or answer.status >= 500
-        return not below and not (isinstance(code, str) and code.lower() == phrase(answer.status))
+        if answer.status in OF_HTTP or answer.status >= 500:
+            return False
+        return bool(answer.cases & REFUSED_BY_OAUTH) or str(code).lower() != phrase(answer.status)
 
     objects = (answer for answer in judge.answers if isinstance(answer.json, dict) and "error" in answer.json)
     return [answer for answer in objects if not answer.granted and of_oauth(answer)]
@@ -193,16 +194,17 @@ def test_no_answer_repeats_a_credential(judge: Judgement) -> None:
     judge.each(judge.answers, "no credential of the request in an answer, and no token in an error answer", flaw)
 
 
+# The patterns are bounded, so that a large answer cannot make the search long.
 _REVEALING = {
     "a stack trace": (
         rb"Traceback \(most recent call last\)",
-        rb"File \\?\"[^\"\r\n]+\.py\\?\", line [0-9]+",
-        rb"\bat [\w$.<>/]+\((?:[\w$]+\.(?:java|kt|scala|groovy):[0-9]+|Native Method|Unknown Source)\)",
-        rb"\bat [^\r\n]{0,120}?[/\\][^\s()]+\.[cm]?[jt]s:[0-9]+:[0-9]+",
-        rb"\bat [\w.`<>]+\([^)\r\n]*\) in [^\r\n]+:line [0-9]+",
+        rb"File \\?\"[^\"\r\n]{1,200}\.py\\?\", line [0-9]+",
+        rb"\bat [\w$.<>/]{1,200}\((?:[\w$]+\.(?:java|kt|scala|groovy):[0-9]+|Native Method|Unknown Source)\)",
+        rb"\bat [^\r\n]{1,160}\.[cm]?[jt]s:[0-9]+:[0-9]+",
+        rb"\bat [\w.`<>]{1,200}\([^)\r\n]{0,200}\) in [^\r\n]{1,200}:line [0-9]+",
         rb"Stack trace:(?:\s|\\n|<br ?/?>)*#0 ",
         rb"\bgoroutine [0-9]+ \[running\]",
-        rb"[\w./-]+\.rb:[0-9]+:in [`']",
+        rb"\w\.rb:[0-9]+:in [`']",
     ),
     "a database message": (
         rb"SQLSTATE\[",
@@ -212,7 +214,7 @@ _REVEALING = {
         rb"\b(?:java\.sql\.|psycopg2?\.|sqlalchemy\.exc\.|sqlite3\.)\w",
     ),
     "a path of the server's files": (
-        rb"(?<![\w.:/-])/(?:usr|home|var|opt|srv)/[\w.-]+/[\w./-]+\.(?:py|rb|php|pl|go|rs|java|jar|so|conf|ini|log)\b",
+        rb"(?<![\w.:/-])/(?:usr|home|var|opt|srv)/[\w.-]{1,80}/[\w./-]{1,160}\.(?:py|rb|php|pl|go|rs|java|jar|so|conf|ini|log)\b",
         rb"\b[A-Z]:\\{1,2}(?:Users|inetpub|Windows|Program Files|www)\\",
     ),
     "the debug page of a framework": (

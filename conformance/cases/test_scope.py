@@ -3,7 +3,7 @@
 from conformance.case import case
 from conformance.cases.stimuli import UNKNOWN_SCOPE, UNKNOWN_SCOPE_NAME
 from conformance.expression import SCOPE
-from conformance.reply import GRANTED, INVALID_SCOPE, REFUSED, Judgement, Outcome, Reading, Reply, every
+from conformance.reply import GRANTED, INVALID_SCOPE, REFUSED, Answer, Judgement, Outcome, Reading, Reply, every
 from conformance.request import VALID, Template
 
 BESIDE_KNOWN = VALID.with_form("grant_type=client_credentials", "scope=" + SCOPE.form() + f"+{UNKNOWN_SCOPE_NAME}")
@@ -32,35 +32,34 @@ def proven(reading: Reading) -> frozenset[str] | None:
     return names(facts.get("scope")) if facts is not None else None
 
 
-def disproved(reading: Reading) -> bool:
-    """Whether the token itself has another scope than the one that is stated or, where none is, than the requested."""
-    told, said = proven(reading), stated(reading)
-    if told is None:
-        return False
-    return UNKNOWN_SCOPE_NAME not in told if said is None else told != said
+def disproved(answer: Answer) -> str | None:
+    """What is wrong where the token itself has another scope than the stated or, where none is, the requested one."""
+    told, said = proven(answer), stated(answer)
+    if told is None or told == said or (said is None and UNKNOWN_SCOPE_NAME in told):
+        return None
+    return "a token for less than was asked, and no scope member" if said is None else "a token for another scope"
 
 
-HONEST = Outcome(
-    "a token and the scope that it has",
-    lambda reading: reading.granted and stated(reading) is not None and not disproved(reading),
+STATED = Outcome(
+    "a token with the granted scope stated", lambda reading: reading.granted and stated(reading) is not None
 )
-SILENT = Outcome(
-    "a token without a scope member",
-    lambda reading: reading.granted and stated(reading) is None and not disproved(reading),
-)
+UNSTATED = Outcome("a token without a scope member", lambda reading: reading.granted and stated(reading) is None)
 
 
 @case("GRANT-010", alone=UNKNOWN_SCOPE, beside_known=BESIDE_KNOWN)
 def test_an_unknown_scope_is_refused_or_the_granted_one_stated(
     alone: Reply, beside_known: Reply, judge: Judgement
 ) -> None:
-    every(alone, beside_known).must_be(INVALID_SCOPE | HONEST, warn=SILENT)
-    if alone.was(REFUSED):
-        judge.trait("scope.unknown", "refused")
-    elif alone.was(GRANTED) and alone.answer is not None:
-        told = stated(alone.answer)
-        granted = told is not None and UNKNOWN_SCOPE_NAME in told
-        judge.trait("scope.unknown", "unstated" if told is None else "granted" if granted else "ignored")
+    replies = every(alone, beside_known)
+    replies.must_be(INVALID_SCOPE | STATED, warn=UNSTATED)
+    granted = [reply.answer for reply in replies if reply.answer is not None and reply.was(GRANTED)]
+    if granted:
+        judge.each(granted, "a token with the scope that the answer states", disproved)
+    if alone.was(STATED) and alone.answer is not None:
+        given = UNKNOWN_SCOPE_NAME in (stated(alone.answer) or ())
+        judge.trait("scope.unknown", "granted" if given else "ignored")
+    else:
+        alone.shows("scope.unknown", granted="unstated")
 
 
 @case(
