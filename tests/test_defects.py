@@ -1,0 +1,76 @@
+"""Power and silence: every planted defect is found under the right name, and no correct endpoint is accused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance import case, engine, profiles, reference
+from conformance.target import Credentials, Limits, Secret, target_at
+
+if TYPE_CHECKING:
+    from conformance.engine import Run
+
+# The valid request itself is refused, so nothing can be judged: that is a cause of its own, and exit code 3.
+CLOSES_THE_GATE = {"auth-bare-refused", "auth-basic-refused", "ctype-form-refused"}
+
+# Seen only where the valid request carries a scope.
+NEEDS_A_SCOPE = {"req-scope-demanded"}
+
+PROFILES = ("passport", "rfc6749")
+
+
+def run_of(name: str, *, defect: str = "", variant: str | None = None, examples: int = 0, seed: int = 1) -> Run:
+    """A run against the embedded endpoint with one defect or variant."""
+    profile = profiles.load(name, Path.cwd())
+    if defect in NEEDS_A_SCOPE:
+        profile = replace(profile, default_scope=False)
+    cases = case.built_in()
+    with reference.start(name, defects=[defect] if defect else [], variant=variant) as endpoint:
+        client = Credentials(endpoint.client_id, Secret(endpoint.client_secret))
+        # A defect that moves the endpoint is judged where the document says it is.
+        target = replace(target_at(endpoint.base_url, endpoint.token_path, client), scope="read")
+        inquiry = engine.Inquiry(
+            target,
+            profile,
+            Limits(timeout=2),
+            engine.applicable(cases, profile),
+            cases,
+            examples=examples,
+            seed=seed,
+        )
+        return engine.conduct(inquiry)
+
+
+def in_turn() -> list[tuple[str, str]]:
+    """Every defect in one of its profiles, alternating between the two."""
+    pairs = []
+    for at, defect in enumerate(reference.DEFECTS.values()):
+        pairs.append((defect.profiles[at % len(defect.profiles)], defect.name))
+    return pairs
+
+
+@pytest.mark.parametrize(("profile", "name"), in_turn())
+def test_a_planted_defect_is_found_and_nothing_else(profile: str, name: str) -> None:
+    run = run_of(profile, defect=name)
+    if name in CLOSES_THE_GATE:
+        assert run.result.verdict == "unusable"
+        return
+    defect = reference.DEFECTS[name]
+    verdicts = {one.case.id: one for one in run.result.cases}
+    main = verdicts[defect.violates[0]]
+    assert main.verdict == (main.case.requirement.unmet if main.verdict != "failed" else "failed"), main.reason
+    assert {one.case.id for one in run.result.cases if one.finding} <= set(defect.violates)
+    if main.verdict == "failed":
+        assert run.result.verdict == "non-conformant"
+
+
+@pytest.mark.parametrize("variant", [None, *reference.VARIANTS])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_correct_endpoint_is_conformant_however_it_differs(profile: str, variant: str | None) -> None:
+    run = run_of(profile, variant=variant, examples=15)
+    assert [one.case.id for one in run.result.cases if one.verdict == "failed"] == []
+    assert run.result.verdict == "conformant", run.result.reason
