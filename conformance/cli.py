@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -18,14 +19,26 @@ USAGE, UNDECIDED, FAULT, INTERRUPTED = 2, 3, 4, 130
 
 
 class Group(click.Group):
-    """A group whose usage errors take one line."""
+    """A group that names the nearest command for an unknown one, and takes a closed output for no verdict."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command; what the user gave wrongly ends with one line and exit code 2."""
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs a command; click itself would end with 1 where nobody reads the output any more."""
         try:
             return super().invoke(ctx)
-        except click.UsageError as error:
-            fail(error.format_message())
+        except BrokenPipeError:
+            # The interpreter flushes once more at its end, and would say so.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            fail("standard output was closed", FAULT)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command; an unknown one is a usage error."""
+        if self.get_command(ctx, args[0]) is None:
+            from conformance.target import accepted, shown  # noqa: PLC0415 - only an error needs it
+
+            ctx.fail(f"{shown(args[0])} is no command; {accepted(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
 
 
 def fail(text: str, code: int = USAGE) -> NoReturn:
@@ -34,7 +47,9 @@ def fail(text: str, code: int = USAGE) -> NoReturn:
     raise SystemExit(code)
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Group, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, "--version", prog_name="token-conformance")
 def cli() -> None:
     """Judge an OAuth 2.0 token endpoint: every finding proven on the wire, cited, and repeatable."""
@@ -60,6 +75,10 @@ def cli() -> None:
 @click.option("--max-rps", metavar="N", help="Exchanges a second. [default: none on loopback, else 20]")
 @click.option("--timeout", metavar="SECONDS", help="How long an answer may take. [default: 10]")
 @click.option("--ca-bundle", metavar="F", help="Certificates of a private CA.")
+@click.option("--client-cert", metavar="F", help="Certificate (PEM) to show to the server.")
+@click.option("--client-key", metavar="F", help="Its key (PEM), where that stands in a file of its own.")
+@click.option("--proxy", metavar="URL|none", help="HTTP proxy. [default: what HTTPS_PROXY or HTTP_PROXY say]")
+@click.option("--resolve", metavar="HOST:PORT:ADDR", multiple=True, help="Connect to this address for the host.")
 @click.option(
     "--allow-plain-http", is_flag=True, help="Send the secret unencrypted to a host that is not this machine."
 )
@@ -88,8 +107,6 @@ def run(*, dry_run: bool, quiet: bool, verbose: bool, **flags: object) -> None:
         )
     except (SettingsError, CaseError) as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        fail("interrupted before anything was sent", INTERRUPTED)
     raise SystemExit(code)
 
 
@@ -143,5 +160,20 @@ def serve(port: int, profile: str, defects: tuple[str, ...]) -> None:
 
 
 def main() -> None:
-    """The entry point of the console script and of ``python -m conformance``."""
-    cli(prog_name="token-conformance", standalone_mode=True)
+    """The entry point of the console script and of ``python -m conformance``.
+
+    Whatever goes wrong here ends with an exit code of its own: Python's 1 would mean that a target is not conformant.
+    """
+    try:
+        cli.main(prog_name="token-conformance", standalone_mode=False)
+    except click.UsageError as error:
+        text = error.format_message()
+        where = error.ctx.command_path if error.ctx is not None else "token-conformance"
+        fail(f"{text.removesuffix('.')}; see {where} --help" if text.endswith(".") else text)
+    except (click.Abort, KeyboardInterrupt):
+        fail("interrupted", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - the last resort
+        # The text of an exception may hold what was sent or received; its place does not.
+        sys.stderr.write("".join(traceback.format_tb(error.__traceback__)))
+        reason = f": {error.strerror}" if isinstance(error, OSError) else ""
+        fail(f"a fault of this suite: {type(error).__name__}{reason}", FAULT)

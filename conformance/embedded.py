@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance import engine
-from conformance.target import Credentials, Secret, Target, target_at
+from conformance.target import Credentials, Secret, SettingsError, Target, shown, target_at
+from conformance.wire import WireError, tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,11 +33,19 @@ def inquiry(
         cases: the selected cases.
         known: every case there is.
         at_end: registers what has to be closed; it gets the embedded endpoint's, if that was started.
+
+    Raises:
+        SettingsError: the CA bundle holds no usable certificate.
     """
     target = settings.target
     if target is None:
         target, close = start(settings)
         at_end(close)
+    elif target.ca_bundle is not None:
+        try:
+            tls_context(target.ca_bundle)
+        except WireError as error:
+            raise SettingsError(f"--ca-bundle {shown(target.ca_bundle)}: {error}") from None
     return engine.Inquiry(
         target=target,
         profile=settings.profile,
@@ -46,6 +55,7 @@ def inquiry(
         examples=settings.examples,
         seed=settings.seed,
         fail_on=settings.fail_on,
+        included=(*settings.select, *settings.include),
     )
 
 

@@ -51,6 +51,7 @@ class Inquiry:
         examples: generated requests of each source.
         seed: seed of the generation.
         fail_on: level from which an unmet requirement counts.
+        included: IDs that the user asked for by name.
     """
 
     target: Target
@@ -61,6 +62,7 @@ class Inquiry:
     examples: int = 100
     seed: int = 1
     fail_on: judging.FailOn = "must"
+    included: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def _rests_on_oauth_alone(requirement: Requirement) -> bool:
 
 def planned(inquiry: Inquiry, sender: Sender) -> Plan:
     """The plan of an inquiry, with the generation that its cases need."""
-    handwritten = plan(inquiry.cases, sender.binder)
+    handwritten = plan(inquiry.cases, sender.binder, inquiry.included)
     sources = tuple(dict.fromkeys(source for case in inquiry.cases for source in case.generated))
     if not sources or not inquiry.examples:
         return handwritten
@@ -156,6 +158,7 @@ def header(inquiry: Inquiry) -> Header:
             "base_url": target.base_url,
             "token_path": target.token_path,
             "embedded": target.embedded,
+            "forwarded": target.forwarded,
         },
         loopback=target.loopback,
         settings={
@@ -230,7 +233,7 @@ def _observe(inquiry: Inquiry, sender: Sender) -> None:
         chosen = replace(chosen, generate=_remembering(chosen.generate, generated))
     sender.carry_out(chosen)
     # A second round repeats what only the exchanges of the first one showed.
-    for _ in range(2):
+    if _confirm(inquiry, sender, chosen, generated):
         _confirm(inquiry, sender, chosen, generated)
 
 
@@ -253,11 +256,12 @@ def contract(inquiry: Inquiry, sender: Sender) -> Contract:
         loopback=inquiry.target.loopback,
         exposed_is_real=sender.binder.exposes_the_real_client,
         scope=inquiry.target.scope,
+        forwarded=inquiry.target.forwarded,
     )
 
 
-def _confirm(inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str, Stimulus]) -> None:
-    """Sends once more what a failure rests on, and takes failing generated requests apart."""
+def _confirm(inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str, Stimulus]) -> bool:
+    """Sends once more what a failure rests on, and takes failing generated requests apart; says whether it sent any."""
     known = {stimulus.digest: stimulus for stimulus in (*chosen.ordinary, *chosen.spending, *chosen.intrusive)}
     known |= generated
     known[VALID.digest] = CONTROL
@@ -282,6 +286,7 @@ def _confirm(inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str
             sender.send(part)
     if parts:
         sender.control()
+    return bool(repeat)
 
 
 def _parts(failed: Iterable[Stimulus]) -> list[Stimulus]:

@@ -285,7 +285,7 @@ def _form_encoded(value: Expression) -> Expression:
     """The value with its symbols form-encoded and its literals left alone."""
     if isinstance(value, Joined):
         return Joined(tuple(map(_form_encoded, value.parts)))
-    return value if isinstance(value, Literal) else value.form()
+    return value if isinstance(value, Literal | Repeated) else value.form()
 
 
 def literal(value: Expression | str | bytes) -> Expression:

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from conformance import proxy
 from conformance.reply import Answer, Contract, Judgement, Note, Reply
 from conformance.request import VALID, changed_lines
 
@@ -90,6 +91,8 @@ class Evidence:
 
     def __init__(self, recording: Recording, cases: Iterable[Case]) -> None:
         self.recording = recording
+        self._exchanges = {exchange.number: exchange for exchange in recording.exchanges}
+        self._aside = {one.digest for case in cases for one in case.templates if one.transport is not None}
         owners: dict[str, set[str]] = {}
         for case in cases:
             for template in case.templates:
@@ -109,8 +112,10 @@ class Evidence:
             for exchange in recording.exchanges
         )
         self._by_template: dict[tuple[str, int], Answer] = {}
+        self._numbers: dict[str, list[int]] = {}
         for answer in self.answers:
             key = (answer.exchange.template, answer.exchange.attempt)
+            self._numbers.setdefault(answer.exchange.template, []).append(answer.exchange.number)
             if answer.exchange.template == VALID.digest:
                 kept = self._by_template.setdefault(key, answer)
                 # The first control may be one of a spelling that the server does not read, or come too early.
@@ -123,6 +128,25 @@ class Evidence:
     def answer(self, digest: str, attempt: int) -> Answer | None:
         """The answer to a template in one attempt; the first attempt's where it was not repeated."""
         return self._by_template.get((digest, attempt)) or self._by_template.get((digest, 1))
+
+    def numbers(self, digest: str) -> tuple[int, ...]:
+        """Numbers of the exchanges of a template; of the many controls, the one that counts."""
+        if digest == VALID.digest:
+            control = self._by_template.get((digest, 1))
+            return () if control is None else (control.exchange.number,)
+        return tuple(self._numbers.get(digest, ()))
+
+    def seen_again(self, first: Iterable[int], second: Iterable[int]) -> bool:
+        """Whether a request shows something in an exchange of its first attempt and in one of its second."""
+        before, after = (
+            {self._exchanges[number].template for number in numbers if self._exchanges[number].attempt == attempt}
+            for attempt, numbers in ((1, first), (2, second))
+        )
+        return not before.isdisjoint(after)
+
+    def is_the_endpoints(self, answer: Answer) -> bool:
+        """Whether an answer came over the connection that the target has, so that invariants look at it."""
+        return answer.exchange.template not in self._aside
 
     def repeated(self, digests: Iterable[str]) -> bool:
         """Whether one of some templates was sent a second time."""
@@ -161,7 +185,9 @@ def judge(case: Case, evidence: Evidence, contract: Contract, attempt: int = 1) 
         contract: what the target claims.
         attempt: 1, or 2 to look at the repeated exchanges; an invariant then sees nothing else.
     """
-    answers = evidence.answers
+    if contract.forwarded and proxy.rewrites(case.id):
+        return Verdict(case, "inconclusive", reason=proxy.FORWARDED)
+    answers = tuple(filter(evidence.is_the_endpoints, evidence.answers))
     if attempt == 2:
         answers = tuple(answer for answer in answers if answer.exchange.attempt == 2)
     judgement = Judgement(contract, tuple(answer for answer in answers if answer.supported or answer.granted))
@@ -177,12 +203,7 @@ def judge(case: Case, evidence: Evidence, contract: Contract, attempt: int = 1) 
     except BaseException as error:  # noqa: BLE001 - a broken case must not take the run with it, nor one that calls pytest.fail
         reason = f"the case itself failed: {type(error).__name__}: {error}"
         return Verdict(case, "error", reason=reason, detail=traceback.format_exc())
-    stimuli = {
-        name: tuple(
-            answer.exchange.number for answer in evidence.answers if answer.exchange.template == template.digest
-        )[: None if template.digest != VALID.digest else 1]
-        for name, template in case.stimuli
-    }
+    stimuli = {name: evidence.numbers(template.digest) for name, template in case.stimuli}
     return replace(found, stimuli=stimuli)
 
 
@@ -253,7 +274,7 @@ def confirmed(case: Case, evidence: Evidence, contract: Contract) -> Verdict:
     stopped = evidence.recording.stopped
     if stopped and not case.stimuli and first.verdict in ("passed", "not_applicable"):
         return replace(first, verdict="inconclusive", reason=f"the answers are not complete: {stopped}")
-    if first.verdict != "failed":
+    if first.verdict != "failed" or not first.witnesses:
         return first
     digests = {answer.exchange.template for answer in evidence.answers if answer.exchange.number in first.witnesses}
     if not evidence.repeated(digests):
@@ -261,7 +282,7 @@ def confirmed(case: Case, evidence: Evidence, contract: Contract) -> Verdict:
         often = not case.stimuli and any(len(note.exchanges) > 1 for note in first.notes if note.verdict == "failed")
         return first if often else replace(first, verdict="inconclusive", reason=f"{first.reason}; {reason}")
     second = judge(case, evidence, contract, attempt=2)
-    if second.verdict == "failed":
+    if second.verdict == "failed" and evidence.seen_again(first.witnesses, second.witnesses):
         return replace(first, witnesses=tuple(dict.fromkeys((*first.witnesses, *second.witnesses))))
     if second.verdict == "inconclusive":
         return replace(first, verdict="inconclusive", reason=f"{first.reason}; repeated: {second.reason}")
@@ -300,7 +321,6 @@ def _leader(verdict: Verdict, findings: Mapping[str, Verdict], answers: Mapping[
     shown = _shown(verdict, answers)
     if not shown:
         return ""
-    earlier = tuple(findings)[: tuple(findings).index(verdict.case.id)]
     if verdict.verdict == "failed":
         findings = {row: other for row, other in findings.items() if other.verdict == "failed"}
     joins = [other for other in verdict.case.requirement.joins if other in findings]
@@ -308,18 +328,29 @@ def _leader(verdict: Verdict, findings: Mapping[str, Verdict], answers: Mapping[
     theirs = {other: {answer.exchange.template for answer in _shown(findings[other], answers)} for other in joins}
     if requests <= set().union(*theirs.values()):
         return next(other for other in joins if theirs[other] & requests)
-    handwritten = [other for other in findings.values() if not other.case.generated]
-    if verdict.case.generated:
-        owners = [{row for row in findings if row in answer.exchange.how} for answer in shown]
-        if all(owners):
-            return min(owners[0])
-    else:
-        handwritten = [other for other in handwritten if other.case.id == "GRANT-001" and "GRANT-001" in earlier]
-    for other in handwritten:
-        crashes = {_sight(answer) for answer in _shown(other, answers) if answer.status >= 500 or answer.granted}
-        if all(_sight(answer) in crashes for answer in shown):
-            return other.case.id
-    return ""
+    if not verdict.case.generated:
+        return "GRANT-001" if _crashes_like("GRANT-001", verdict, findings, answers, joins) else ""
+    owners = [{row for row in findings if row in answer.exchange.how} for answer in shown]
+    if all(owners):
+        return min(owners[0])
+    handwritten = [other.case.id for other in findings.values() if not other.case.generated]
+    return next((row for row in handwritten if _crashes_like(row, verdict, findings, answers, joins)), "")
+
+
+def _crashes_like(
+    row: str,
+    verdict: Verdict,
+    findings: Mapping[str, Verdict],
+    answers: Mapping[int, Answer],
+    joins: Sequence[str],
+) -> bool:
+    """Whether a finding shows nothing but the server errors of another one, or its tokens where it joins that row."""
+    later = tuple(findings).index(verdict.case.id) > tuple(findings).index(row) if row in findings else False
+    if row not in findings or not (later or row in joins):
+        return False
+    theirs = [answer for answer in _shown(findings[row], answers) if answer.status >= 500 or row in joins]
+    sights = {_sight(answer) for answer in theirs}
+    return all(_sight(answer) in sights for answer in _shown(verdict, answers))
 
 
 def _shown(verdict: Verdict, answers: Mapping[int, Answer]) -> list[Answer]:
@@ -348,10 +379,18 @@ def result(
         closed: why the first controls were not granted, where the target cannot be judged at all.
     """
     if closed:
-        verdicts = tuple(Verdict(case, "inconclusive", reason=closed) for case in cases)
+        verdicts = tuple(_behind_the_gate(case, evidence, contract, closed) for case in cases)
+        if any(verdict.verdict == "failed" for verdict in verdicts):
+            return concluded(verdicts, cases, fail_on=fail_on, stopped=closed)
         return Result("unusable", closed, verdicts, _traits(cases, verdicts))
     verdicts = joined([confirmed(case, evidence, contract) for case in cases], evidence)
     return concluded(verdicts, cases, fail_on=fail_on, stopped=evidence.recording.stopped)
+
+
+def _behind_the_gate(case: Case, evidence: Evidence, contract: Contract, closed: str) -> Verdict:
+    """The verdict of a case where no valid request was granted: only a certificate can be judged then."""
+    found = confirmed(case, evidence, contract) if case.id == "TLS-004" else None
+    return found if found is not None and found.verdict == "failed" else Verdict(case, "inconclusive", reason=closed)
 
 
 def concluded(verdicts: Sequence[Verdict], cases: Sequence[Case], *, fail_on: FailOn, stopped: str) -> Result:

@@ -6,10 +6,14 @@ import math
 import re
 import tomllib
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal
 
+from conformance import proxy
 from conformance.target import (
     Extra,
+    Pin,
+    Proxy,
     Secret,
     SettingsError,
     accepted,
@@ -17,6 +21,7 @@ from conformance.target import (
     check_parameter,
     check_path,
     check_scope,
+    host_and_port,
     parse_base_url,
     shown,
 )
@@ -82,7 +87,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Borrowed:
-    """A header or parameter of the file whose value stands in an environment variable."""
+    """A header, parameter or proxy of the file whose value stands in an environment variable."""
 
     name: str
     variable: str
@@ -282,10 +287,40 @@ def _extras(what: str, separator: str, check: Callable[[str, str], tuple[str, st
     return Kind(f"{what}s, each as name{separator}value", check_all, read, separator="\n")
 
 
+def _proxy(value: Any) -> Proxy | Borrowed | None:
+    if value is None or isinstance(value, Proxy):
+        return value
+    if isinstance(value, dict) and list(value) == ["env"]:
+        return Borrowed("proxy", text(value["env"]))
+    if not isinstance(value, str):
+        raise SettingsError(f'{kind_of(value)} is not accepted; accepted: a URL, none, or {{ env = "NAME" }}')
+    found = proxy.parse(text(value))
+    if found is not None and found.password is not None:
+        raise SettingsError(
+            "holds user information; a password never stands in this file; "
+            'accepted: a URL without it, or { env = "NAME" }'
+        )
+    return found
+
+
+def _pin(written: str) -> Pin:
+    found = re.fullmatch(r"(?P<authority>(?:\[[^\]]*\]|[^:\[\]]+):[0-9]{1,5}):(?P<address>.+)", written)
+    if found is None:
+        raise SettingsError(f"{shown(written)} is not accepted; accepted: HOST:PORT:ADDRESS")
+    host, port = host_and_port(found["authority"], 0, shown(written))
+    address = found["address"].removeprefix("[").removesuffix("]")
+    try:
+        return Pin(host, port, ip_address(address).compressed)
+    except ValueError:
+        raise SettingsError(f"{shown(address)} is no IP address; accepted: HOST:PORT:ADDRESS") from None
+
+
 HEADERS = _extras("header", ":", check_header)
 PARAMETERS = _extras("parameter", "=", check_parameter)
 _NAMES = Kind("names, with commas between them", _names, separator=",")
 _FILES = Kind("paths of files", lambda value: tuple(path(one) for one in entries(value)), separator="\n")
+_PROXY = Kind("URL of an HTTP proxy, or none", _proxy, lambda written: proxy.parse(text(written)))
+_PINS = Kind("HOST:PORT:ADDRESS", lambda value: tuple(_pin(one) for one in entries(value)), separator="\n")
 _SECRET = Kind("secret", lambda value: Secret(text(value)))
 
 
@@ -306,6 +341,12 @@ KEYS = (
     _target_key("header", HEADERS, toml="headers", default=()),
     _target_key("parameter", PARAMETERS, toml="parameters", default=()),
     _target_key("ca-bundle", PATH),
+    _target_key("client-cert", PATH),
+    _target_key("client-key", PATH),
+    _target_key("client-key-passphrase", _SECRET, toml=None, hidden="flag"),
+    _target_key("client-key-passphrase-env", TEXT, hidden="flag variable"),
+    _target_key("proxy", _PROXY),
+    _target_key("resolve", _PINS, default=()),
     _target_key("allow-plain-http", YES_NO, default=False),
     Key("profile", "profile", TEXT, "profile", "passport"),
     Key("timeout", "limit", number(600), "timeout", 10.0),

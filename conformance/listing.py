@@ -93,14 +93,14 @@ def explanation(identifier: str) -> str:
 def _case(case: Case) -> list[str]:
     lines = [""]
     if not case.stimuli:
-        lines.append("Judged over every answer of the run.")
+        lines.append("Judged over every answer of the run, by the statement above.")
     for name, template in case.stimuli:
         changed = changed_lines(template) or ("the valid request, unchanged",)
         lines += [f"Sent as {name}:", *(f"    {line}" for line in changed)]
     expected = judging.expectation(case, _contract())
-    lines += ["Accepted:", *(f"    {line}" for line in expected)] if expected else []
     if not case.stimuli:
         return lines
+    lines += ["Accepted:", *(f"    {line}" for line in expected or ("what the statement above says",))]
     return [*lines, "", "The valid request is:", *(f"    {line}" for line in VALID.lines())]
 
 
@@ -111,6 +111,9 @@ def _contract() -> Contract:
 
 def serve(endpoint: reference.Endpoint) -> None:
     """Says where an endpoint is, as one line of JSON, and returns when the process is asked to end."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     line = {
         "base_url": endpoint.base_url,
         "token_path": endpoint.token_path,
@@ -119,7 +122,4 @@ def serve(endpoint: reference.Endpoint) -> None:
     }
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
     ended.wait()

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
-import hmac
 import html
 import json
 import re
+import sys
+import zlib
+from array import array
+from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
+from typing import TYPE_CHECKING
+from urllib.parse import quote_plus, unquote_to_bytes
 
-from conformance.reading import Message, read
-from conformance.recording import Echo, Token
+from conformance import tokens
+from conformance.reading import Message, Span, read
+from conformance.recording import Echo
+from conformance.request import unbase64
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from conformance.known import Known
+    from conformance.recording import Token
     from conformance.request import Encoded
 
 WINDOW = 12
@@ -30,27 +35,25 @@ SHORTEST = 6
 PART = 8
 """Octets of a secret that are masked wherever they stand together."""
 
+UNPACKED = 1 << 20
+"""Octets of a compressed body that are looked at."""
+
 # A secret may contain words of the protocol; masking those in an answer would change what it says.
-_VOCABULARY = b" ".join(
+VOCABULARY = b" ".join(
     (
         b"access_token refresh_token token_type expires_in scope bearer error error_description error_uri",
         b"client_credentials grant_type client_id client_secret authorization basic realm charset utf-8 passport oauth",
         b"invalid_request invalid_client invalid_grant unauthorized_client unsupported_grant_type invalid_scope",
+        b"client_secret_basic client_secret_post client_secret_jwt private_key_jwt",
+        b"password authorization_code implicit urn:ietf:params:oauth:grant-type:jwt-bearer invalid_token id_token",
         b"http/1.1 content-type content-length application/json application/x-www-form-urlencoded www-authenticate",
         b"cache-control no-store no-cache pragma connection close keep-alive transfer-encoding chunked",
-        b"text/html text/plain",
+        b"text/html text/plain server location set-cookie",
     ),
 )
 
-_MEMBER = re.compile(
-    rb'"(?:access_token|refresh_token|id_token)"\s*:\s*(?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<bare>[^\s"{}\[\],]+))',
-    re.DOTALL,
-)
-_LOOSE = re.compile(rb"(?:access_token|refresh_token|id_token)[\"']?\s*[=:>]\s*[\"']?(?P<text>[^\s\"'<>&,;{}\[\]]+)")
-_COOKIE = re.compile(rb"^set-cookie[ \t]*:[^=;\r\n]*=(?P<text>[^;\r\n]*)", re.IGNORECASE | re.MULTILINE)
-_TOKEN68 = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
-_NUMBER = re.compile(rb"-?[0-9.eE+-]+")
-_NOTHING = (b"null", b"true", b"false", b"")
+_COOKIE = re.compile(rb"^set-cookie[ \t]*:(?:[^=;\r\n]*=)?(?P<text>[^;\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_TOKEN68 = re.compile(rb"[A-Za-z0-9+/_\-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,19 @@ class Credential:
 
     Attributes:
         name: for people, such as ``client secret``.
-        spellings: every spelling that is searched for, by name.
+        spellings: every spelling that is searched for, by name; what escapes can hide is found without.
+        windows: pieces of `WINDOW` octets, each of which gives the credential away.
+        window: what the windows are cut from, for people.
         secret: whether it is masked where found; an invented one is only reported.
         parts: stretches that are masked where found and prove nothing: a word may be part of a secret.
     """
 
     name: str
-    spellings: tuple[tuple[str, bytes], ...] = field(repr=False)
+    spellings: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    windows: frozenset[bytes] = field(default=frozenset(), repr=False)
+    window: str = ""
     secret: bool = True
-    parts: tuple[bytes, ...] = field(default=(), repr=False)
+    parts: frozenset[bytes] = field(default=frozenset(), repr=False)
 
 
 def secret_credentials(client_id: str, secret: str, further: Iterable[str] = ()) -> tuple[Credential, ...]:
@@ -78,72 +85,82 @@ def secret_credentials(client_id: str, secret: str, further: Iterable[str] = ())
         secret: its secret.
         further: other secrets of the valid request, such as a gateway key.
     """
-    spellings = (*_spellings(secret), *_windows(client_id, secret))
-    found = [Credential("client secret", spellings, parts=tuple(_parts(spellings)))]
+    raw, encoded = (client_id, secret), (quote_plus(client_id), quote_plus(secret))
+    windows = frozenset(
+        window
+        for one, other in (raw, encoded)
+        for window in _windows(base64.b64encode(f"{one}:{other}".encode()), _digits(len(f"{one}:".encode())))
+    )
+    spellings = _spellings(secret)
+    parts = _parts((*(value for _, value in spellings), *windows))
+    found = [Credential("client secret", spellings, windows, "Base64 of id:secret", parts=parts)]
     for value in further:
-        own = tuple(_spellings(value))
-        found.append(Credential("configured secret", own, parts=tuple(_parts(own))))
+        own = _spellings(value)
+        found.append(Credential("configured secret", own, parts=_parts(spelling for _, spelling in own)))
     return tuple(found)
 
 
 def edited_secrets(encoded: Encoded) -> Credential:
     """The secret octets of one request, edited ones included, as something that is masked in its answer."""
-    runs = [encoded.data[start:end] for start, end in encoded.secrets if end - start >= SHORTEST]
-    return Credential("edited secret", (), parts=(*runs, *_parts(("", run) for run in runs)))
+    runs = [encoded.data[start:end] for start, end in encoded.secrets]
+    runs += [text.partition(b":")[2] for run in runs for text in unbase64(run)]
+    runs += [unquote_to_bytes(run.replace(b"+", b" ")) for run in runs]
+    return Credential("edited secret", parts=_parts(runs))
 
 
 def sent_credential(value: bytes) -> Credential | None:
     """The Authorization value that a request carried, as something that must not come back; ``None`` if it is none."""
-    token = value.split(b" ", 1)[-1].strip()
-    # Words such as a placeholder are no credential, and may well stand in an answer.
-    if _TOKEN68.fullmatch(token) is None or len(token.rstrip(b"=")) < WINDOW:
+    token = re.sub(rb"^\s*basic\s+", b"", value, flags=re.IGNORECASE).strip()
+    if b":" in token and b'"' not in token:
+        windows = _windows(token, token.find(b":") + 1)
+    else:
+        token = token.replace(b" ", b"").rstrip(b"!=")
+        # Words such as a placeholder are no credential, and may well stand in an answer.
+        if _TOKEN68.fullmatch(token) is None:
+            return None
+        windows = _windows(token, _digits(next(iter(unbase64(token)), b"").find(b":") + 1))
+    if not windows:
         return None
-    return Credential("credential of this request", tuple(_pieces("Authorization value", token.rstrip(b"="))), secret=False)
+    return Credential("credential of this request", (), frozenset(windows), "Authorization value", secret=False)
 
 
-def _spellings(secret: str) -> Iterator[tuple[str, bytes]]:
-    if len(secret) < SHORTEST:
-        return
+def _digits(size: int) -> int:
+    """Base64 digits that hold something of the first so many octets."""
+    return -(-size * 4 // 3)
+
+
+def _windows(text: bytes, before: int) -> list[bytes]:
+    """The windows that reach beyond an identifier of so many characters.
+
+    The identifier alone is no secret: the Base64 of it stands in many a JWT that names the client.
+    """
+    text = text.rstrip(b"=")
+    return [text[at : at + WINDOW] for at in range(max(0, before + 3 - WINDOW), len(text) - WINDOW + 1)]
+
+
+def _spellings(secret: str) -> tuple[tuple[str, bytes], ...]:
     plain = secret.encode()
-    forms = {
-        "plain": plain,
-        "percent-encoded": quote(secret, safe="").encode(),
-        "form-encoded": quote_plus(secret).encode(),
-        "JSON-escaped": json.dumps(secret)[1:-1].encode(),
-        "JSON-escaped with slashes": json.dumps(secret)[1:-1].replace("/", "\\/").encode(),
-        "HTML-escaped": html.escape(secret).encode(),
-        "hexadecimal": binascii.hexlify(plain),
-        "Base64": base64.b64encode(plain).rstrip(b"="),
-    }
-    seen: set[bytes] = set()
-    for name, spelling in forms.items():
-        if spelling not in seen:
-            seen.add(spelling)
-            yield name, spelling
+    if len(secret) < SHORTEST or plain.lower() in VOCABULARY:
+        return ()
+    found = {plain: "plain", plain.hex().encode(): "hexadecimal", plain.hex().upper().encode(): "hexadecimal"}
+    if len(secret) < len(plain):
+        found[secret.encode("latin-1", "replace")] = "plain"
+    for shift in range(3):
+        # Of three alignments in a longer text, each leaves other characters that the secret alone decides.
+        inner = base64.b64encode(bytes(shift) + plain)[(0, 2, 3)[shift] : (shift + len(plain)) * 8 // 6]
+        if len(inner) >= PART:
+            found |= {inner: "Base64", inner.translate(bytes.maketrans(b"+/", b"-_")): "Base64"}
+    return tuple((name, spelling) for spelling, name in found.items())
 
 
-def _parts(spellings: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    for _, spelling in spellings:
-        for at in range(len(spelling) - PART + 1):
-            part = spelling[at : at + PART]
-            if part.lower() not in _VOCABULARY:
-                yield part
-
-
-def _windows(client_id: str, secret: str) -> Iterator[tuple[str, bytes]]:
-    pair = base64.b64encode(f"{client_id}:{secret}".encode()).rstrip(b"=")
-    encoded = base64.b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).rstrip(b"=")
-    # A window inside the identifier's part says nothing about the secret.
-    for value in {pair, encoded}:
-        yield from _pieces("Base64 of id:secret", value, after=(len(client_id) + 1) * 4 // 3 - WINDOW + 3)
-
-
-def _pieces(name: str, value: bytes, after: int = 0) -> Iterator[tuple[str, bytes]]:
-    first = max(0, min(after, len(value) - WINDOW))
-    for at in range(first, max(1, len(value) - WINDOW + 1)):
-        piece = value[at : at + WINDOW]
-        if len(piece) == WINDOW:
-            yield name, piece
+def _parts(values: Iterable[bytes]) -> frozenset[bytes]:
+    return frozenset(
+        part
+        for value in values
+        if len(value) >= SHORTEST
+        for at in range(max(1, len(value) - PART + 1))
+        if (part := value[at : at + PART]).lower() not in VOCABULARY
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +172,24 @@ class Masked:
     echoes: tuple[Echo, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Octets of an answer, joined or decoded, and where among the received ones each stands."""
+
+    spelling: str
+    data: bytes = field(repr=False)
+    starts: Sequence[int] = field(repr=False)
+    ends: Sequence[int] = field(repr=False)
+
+    def spans(self, start: int, end: int) -> list[Span]:
+        """The stretches of received octets behind a stretch of the view."""
+        if isinstance(self.starts, range):
+            return [(self.starts[start], self.ends[end - 1])] if start < end else []
+        return _merged(zip(self.starts[start:end], self.ends[start:end], strict=True))
+
+
 def mask(
-    received: bytes,
-    *,
-    head: bool,
-    key: bytes,
-    credentials: Iterable[Credential],
+    received: bytes, *, head: bool, key: bytes, credentials: Iterable[Credential], known: Known | None = None
 ) -> Masked:
     """The answer without its tokens and without any echo of a credential.
 
@@ -169,156 +198,208 @@ def mask(
         head: whether the request was HEAD.
         key: key of the run, for the fingerprints.
         credentials: what must not come back.
+        known: the tokens so far, which are masked wherever they stand; it gets those of this answer.
     """
     message = read(received, head=head)
-    spans = [match.span("text") for match in _COOKIE.finditer(received)]
-    token_spans, value = _token_spans(received, message)
-    found, echoes = _echoes(received, message, credentials)
-    if message is not None and coded(message):
-        # The octets of a compressed body give the token to anyone who unpacks them.
-        spans += message.body_spans
+    content, rest = _content(received, message)
+    packed = _unpacked(message) if message is not None and coded(message) else None
+    body = packed if packed is not None else message.body if message is not None else b""
+    found_tokens = [
+        span for view in (content, rest) for place in tokens.places(view.data) for span in view.spans(*place)
+    ]
+    views = [_view(received, [(0, len(received))])]
+    if not isinstance(content.starts, range):
+        views.append(content)
+    if packed:
+        assert message is not None
+        start, end = message.body_spans[0]
+        views.append(_View("", packed, [start] * len(packed), [end] * len(packed)))
+    value = tokens.value_of(body)
+    if known is not None and message is not None and 200 <= message.status < 300:
+        known.add(tokens.values(body))
+    credentials = tuple(credentials)
+    blank = any(b" " in value for one in credentials for value in (*one.parts, *(value for _, value in one.spellings)))
+    views += [decoded for view in views for decoded in _decoded(view, blank=blank)]
+    found, echoes = _echoes(views, message, found_tokens, credentials)
+    if known is not None:
+        found += [span for view in views for place in known.places(view.data) for span in view.spans(*place)]
+    spans = _merged([*found_tokens, *found, *(match.span("text") for match in _COOKIE.finditer(received))])
     masked = bytearray(received)
-    for start, end in token_spans:
-        number = received[start - 1 : start] != b'"' and _NUMBER.fullmatch(received, start, end) is not None
-        # A token that is a bare number stays one, so that the JSON round it can be judged.
-        masked[start:end] = re.sub(rb"[0-9]", b"1", received[start:end]) if number else b"*" * (end - start)
-    for start, end in (*spans, *found):
-        masked[start:end] = b"*" * (end - start)
-    return Masked(bytes(masked), _token(value, key) if value is not None else None, echoes)
+    for start, end in spans:
+        # Control octets stay: no token holds any, and a line end that went would change what the answer is.
+        masked[start:end] = re.sub(rb"[^\x00-\x1f]", b"*", received[start:end])
+    for escape in _ESCAPE.finditer(content.data) if spans else ():
+        places = content.starts[escape.start() : escape.end()]
+        if any(masked[at] != received[at] for at in places):
+            # Half an escape would make JSON unreadable.
+            for at in places:
+                masked[at] = ord("*") if received[at] >= 0x20 else received[at]
+    numbers = (span for place in tokens.numbers(content.data) for span in content.spans(*place))
+    for start, end in numbers if spans else ():
+        if masked[start:end] != received[start:end]:
+            # A bare number stays one, so that the JSON round it can be judged.
+            masked[start:end] = re.sub(rb"[0-9]", b"1", received[start:end])
+    if packed is not None or tokens.is_wide(body):
+        # The octets of a compressed body give the token to anyone who unpacks them.
+        for start, end in content.spans(0, len(content.data)):
+            masked[start:end] = b"*" * (end - start)
+    return Masked(bytes(masked), tokens.facts_of(value, key) if value is not None else None, echoes)
 
 
-def _token_spans(received: bytes, message: Message | None) -> tuple[list[tuple[int, int]], str | None]:
-    """Where tokens stand among the received octets, and the value of the first access token."""
-    spans: list[tuple[int, int]] = []
-    first: str | None = None
-    if message is not None:
-        for start, end, value in _tokens(message.body):
-            spans += _raw(message, start, end)
-            first = value if first is None else first
-    # Octets outside the body, past its end for one, may hold a token as well.
-    for match in (*_MEMBER.finditer(received), *_loose(received if message is None else message.body, received)):
-        group = "text" if match.group("text") is not None else "bare"
-        if match.group(group) not in _NOTHING:
-            spans.append(match.span(group))
-    return spans, first
+def _view(received: bytes, spans: list[Span]) -> _View:
+    """Stretches of received octets, joined."""
+    spans = _merged(spans)
+    if len(spans) <= 1:
+        start, end = spans[0] if spans else (0, 0)
+        return _View("", received[start:end], range(start, end), range(start + 1, end + 1))
+    places = [at for start, end in spans for at in range(start, end)]
+    return _View("", b"".join(received[start:end] for start, end in spans), places, [at + 1 for at in places])
+
+
+def _content(received: bytes, message: Message | None) -> tuple[_View, _View]:
+    """The body with what lies past its end, and everything else."""
+    if message is None:
+        return _view(received, [(0, len(received))]), _view(received, [])
+    # Where the length is wrong, a token may begin within the body and end past it.
+    inside = _merged([*message.body_spans, (message.end, len(received))])
+    edges = [0, *(edge for span in inside for edge in span), len(received)]
+    outside = [(edges[at], edges[at + 1]) for at in range(0, len(edges), 2)]
+    return _view(received, inside), _view(received, outside)
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """Spans in order, those that touch joined and empty ones left out."""
+    merged: list[Span] = []
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+# Credentials
+
+
+def _json_unescaped(escape: bytes) -> bytes:
+    try:
+        return str(json.loads(b'"' + escape + b'"')).encode("utf-8", "surrogatepass")
+    except ValueError:
+        return escape
+
+
+def _html_unescaped(escape: bytes) -> bytes:
+    return html.unescape(escape.decode("latin-1")).encode("utf-8", "surrogatepass")
+
+
+_ESCAPE = re.compile(rb"(?:\\u[0-9A-Fa-f]{4})+|\\.", re.DOTALL)
+_ESCAPINGS: tuple[tuple[str, bytes, re.Pattern[bytes], Callable[[bytes], bytes]], ...] = (
+    ("percent-encoded", b"%", re.compile(rb"%[0-9A-Fa-f]{2}"), unquote_to_bytes),
+    ("form-encoded", b"+", re.compile(rb"%[0-9A-Fa-f]{2}|\+"), tokens.form_unescaped),
+    ("JSON-escaped", b"\\", _ESCAPE, _json_unescaped),
+    ("HTML-escaped", b"&", re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,6});"), _html_unescaped),
+)
+
+
+def _decoded(view: _View, *, blank: bool) -> Iterator[_View]:
+    """A view as every escaping that occurs in it would have it read; ``+`` matters where a secret holds a blank."""
+    for spelling, mark, pattern, unescaped in _ESCAPINGS:
+        if mark not in view.data or (spelling == "form-encoded" and not blank):
+            continue
+        data, starts, ends, at = bytearray(), array("Q"), array("Q"), 0
+        for found in pattern.finditer(view.data):
+            plain, (begin, end) = unescaped(found.group()), found.span()
+            data += view.data[at:begin] + plain
+            starts.extend((*view.starts[at:begin], *(view.starts[begin],) * len(plain)))
+            ends.extend((*view.ends[at:begin], *(view.ends[end - 1],) * len(plain)))
+            at = end
+        data += view.data[at:]
+        starts.extend(view.starts[at:])
+        ends.extend(view.ends[at:])
+        yield _View(spelling, bytes(data), starts, ends)
 
 
 def _echoes(
-    received: bytes, message: Message | None, credentials: Iterable[Credential]
-) -> tuple[list[tuple[int, int]], tuple[Echo, ...]]:
+    views: Sequence[_View], message: Message | None, found_tokens: Sequence[Span], credentials: Sequence[Credential]
+) -> tuple[list[Span], tuple[Echo, ...]]:
     """What is to be masked of credentials that came back, and the facts of it."""
-    spans: list[tuple[int, int]] = []
+    parts = frozenset[bytes]().union(*(credential.parts for credential in credentials))
+    spans = [span for view in views for place in _among(view.data, parts) for span in view.spans(*place)]
     echoes: dict[Echo, None] = {}
     for credential in credentials:
-        for spelling, value in credential.spellings:
-            for start, end in _found(received, value):
-                echoes.setdefault(Echo(credential.name, spelling, _place(message, start)))
-                if credential.secret:
-                    spans.append((start, end))
-        for part in credential.parts:
-            spans += _found(received, part)
+        known: list[Span] = []
+        for view in views:
+            hits = [(credential.window, _among(view.data, credential.windows))]
+            hits += [(spelling, list(_found(view.data, value))) for spelling, value in credential.spellings]
+            for spelling, places in hits:
+                stretches = [view.spans(start, end) for start, end in _merged(places)]
+                # What one spelling explains needs no other: most octets are the same in several.
+                fresh = [one for one in stretches if not _within((one[0][0], one[-1][1]), known)]
+                known = _merged([*known, *((one[0][0], one[-1][1]) for one in fresh)])
+                name = view.spelling if view.spelling and spelling == "plain" else spelling
+                echoes |= dict.fromkeys(
+                    Echo(credential.name, name, _place(message, found_tokens, one[0])) for one in fresh
+                )
+                spans += [span for one in fresh for span in one if credential.secret]
     return spans, tuple(echoes)
 
 
-def coded(message: Message) -> bool:
-    """Whether the body of an answer has a content coding."""
-    return any(value.strip().lower() not in ("", "identity") for value in message.values("Content-Encoding"))
+def _among(data: bytes, windows: frozenset[bytes]) -> list[Span]:
+    return [
+        (at, at + size)
+        for size in {len(window) for window in windows}
+        for at in range(len(data) - size + 1)
+        if data[at : at + size] in windows
+    ]
 
 
-def _tokens(body: bytes) -> Iterator[tuple[int, int, str]]:
-    """Tokens in a body with their places: start, end, value; the access token comes first."""
-    matches = [*_MEMBER.finditer(body)] or [*_loose(body, body)]
-    matches.sort(key=lambda match: b"access_token" not in match.group(0)[:16])
-    for match in matches:
-        quoted = match.group("text") is not None
-        group = "text" if quoted else "bare"
-        raw = match.group(group)
-        if raw in _NOTHING:
-            continue
-        try:
-            value = str(json.loads(b'"' + raw + b'"', strict=False)) if quoted else raw.decode("latin-1")
-        except ValueError:
-            value = raw.decode("latin-1")
-        yield *match.span(group), value
-
-
-def _loose(body: bytes, data: bytes) -> Iterator[re.Match[bytes]]:
-    """Tokens in what is no JSON; in JSON the looser pattern would take the words of an error text for one."""
-    return iter(()) if body.lstrip()[:1] in (b"{", b"[") else _LOOSE.finditer(data)
-
-
-def _raw(message: Message, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Where a stretch of the body lies among the received octets; a chunk boundary may cut it."""
-    at = 0
-    for first, last in message.body_spans:
-        size = last - first
-        low, high = max(start - at, 0), min(end - at, size)
-        if low < high:
-            yield first + low, first + high
-        at += size
-
-
-def _found(data: bytes, value: bytes) -> Iterator[tuple[int, int]]:
+def _found(data: bytes, value: bytes) -> Iterator[Span]:
     at = data.find(value)
     while at >= 0:
         yield at, at + len(value)
         at = data.find(value, at + 1)
 
 
-def _place(message: Message | None, at: int) -> str:
+def _within(span: Span, known: list[Span]) -> bool:
+    at = bisect_right(known, (span[0], sys.maxsize)) - 1
+    return at >= 0 and span[1] <= known[at][1]
+
+
+def _place(message: Message | None, found_tokens: Sequence[Span], span: Span) -> str:
+    """Where in an answer a stretch stands, for people."""
     if message is None:
         return "answer"
-    for line in message.fields:
-        if line.span[0] <= at < line.span[1]:
+    for line in (*message.fields, *message.trailers):
+        if line.span[0] <= span[0] < line.span[1]:
             return f"field {line.name}"
-    return "body"
+    if any(start <= span[0] and span[1] <= end for start, end in found_tokens):
+        return "access token"
+    if span[0] >= message.end:
+        return "octets past the end"
+    return "body" if message.body_spans and span[0] >= message.body_spans[0][0] else "header section"
 
 
-def fingerprint(key: bytes, value: str) -> str:
-    """A keyed digest by which equal values can be recognised and nothing else: 16 hexadecimal digits."""
-    return hmac.new(key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
+# Codings
 
 
-def _token(value: str, key: bytes) -> Token:
-    return Token(
-        length=len(value),
-        visible=all(" " <= character <= "~" for character in value),
-        b64token=re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value) is not None,
-        fingerprint=fingerprint(key, value),
-        jwt=_jwt(value),
-    )
+def coded(message: Message) -> bool:
+    """Whether the body of an answer has a content or transfer coding beside chunked."""
+    return bool(_codings(message))
 
 
-def _jwt(value: str) -> dict[str, Any] | None:
-    """The header of a JWT, the names of its claims and the times among them; ``None`` for any other token."""
-    parts = value.split(".")
-    if len(parts) not in (3, 5):
-        return None
-    try:
-        header = json.loads(_base64url(parts[0]))
-        if not isinstance(header, dict):
-            return None
-        facts: dict[str, Any] = {
-            "parts": len(parts),
-            "signature": len(parts[2]),
-            "header": {name: header[name] for name in ("alg", "typ") if isinstance(header.get(name), str)},
-        }
-        if len(parts) == 3:
-            claims = json.loads(_base64url(parts[1]))
-            facts["claims"] = sorted(map(str, claims))
-            facts["times"] = {name: claims[name] for name in ("exp", "iat", "nbf") if _is_time(claims.get(name))}
-            scope = claims.get("scope", claims.get("scp"))
-            facts["scope"] = (
-                " ".join(map(str, scope)) if isinstance(scope, list) else scope if isinstance(scope, str) else None
-            )
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return None
-    return facts
+def _codings(message: Message) -> list[str]:
+    lines = (*message.values("Content-Encoding"), *message.values("Transfer-Encoding"))
+    names = (name.strip().lower() for line in lines for name in line.split(","))
+    return [name for name in names if name not in ("", "identity", "chunked")]
 
 
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
-
-
-def _base64url(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+def _unpacked(message: Message) -> bytes:
+    """The body without its coding; empty where that is not one of zlib's."""
+    if len(_codings(message)) > 1:
+        return b""
+    for width in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):
+        try:
+            return zlib.decompressobj(width).decompress(message.body, UNPACKED)
+        except zlib.error:
+            continue
+    return b""

@@ -147,13 +147,15 @@ def _plain(extras: Iterable[Extra]) -> tuple[tuple[str, str, bool], ...]:
     )
 
 
-def plan(cases: Iterable[Case], binder: Binder) -> Plan:
+def plan(cases: Iterable[Case], binder: Binder, included: Iterable[str] = ()) -> Plan:
     """The stimuli of some cases, each request once, however many cases look at its answer.
 
     Args:
         cases: the selected cases in the order of the report.
         binder: what the templates are encoded with.
+        included: IDs that the user asked for by name, of cases that are else withheld from other hosts.
     """
+    asked = frozenset(included)
     wanted: dict[str, tuple[Template, str, list[str], bool]] = {}
     for case in cases:
         named = [(f"{case.id} {name}", template) for name, template in case.stimuli]
@@ -169,6 +171,10 @@ def plan(cases: Iterable[Case], binder: Binder) -> Plan:
     skipped: dict[str, str] = {}
     for digest, (template, label, ids, last) in wanted.items():
         bindings = binder.bindings(digest)
+        withheld = _withheld(template, ids, binder.target, asked)
+        if withheld:
+            skipped[digest] = withheld
+            continue
         try:
             encode(template, bindings)
             spends = tries_wrong_secret(template, bindings)
@@ -183,6 +189,22 @@ def plan(cases: Iterable[Case], binder: Binder) -> Plan:
     spending.sort(key=lambda entry: entry[0])
     chosen = tuple(stimulus for _, stimulus in spending)
     return Plan(tuple(ordinary), chosen, tuple(intrusive), skipped)
+
+
+def _withheld(template: Template, ids: list[str], target: Target, asked: frozenset[str]) -> str:
+    """Why a request is not sent over what its case prescribes; empty where it is."""
+    transport = template.transport
+    if transport is None:
+        return ""
+    if target.scheme == "http":
+        return "the base URL is http"
+    if not transport.plain:
+        return ""
+    if target.loopback:
+        return "the target is on this machine"
+    if not asked.intersection(ids):
+        return f"it sends a request without TLS, which is done only on demand: --include {ids[0]}"
+    return "not sent: a proxy stands between" if target.proxy is not None else ""
 
 
 def _value(ids: list[str]) -> int:

@@ -202,6 +202,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--token-config", help="a conformance.toml")
     group.addoption("--token-target", help="a target of the configuration file")
     group.addoption("--token-ca-bundle", help="certificates of a private CA")
+    group.addoption("--token-client-cert", help="certificate to show to the server")
+    group.addoption("--token-client-key", help="key of that certificate")
+    group.addoption("--token-proxy", help="HTTP proxy, or none")
+    group.addoption("--token-resolve", action="append", help="HOST:PORT:ADDRESS to connect to")
     group.addoption("--token-allow-plain-http", action="store_true", default=None, help="allow http to another host")
     group.addoption("--token-examples", help="generated requests of each source")
     group.addoption("--token-seed", help="seed of the generated requests")
@@ -212,6 +216,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 _OPTIONS = (
     "base_url", "path", "profile", "client_id", "scope", "config", "target", "ca_bundle", "allow_plain_http",
+    "client_cert", "client_key", "proxy", "resolve",
     "examples", "seed", "timeout", "concurrency", "max_rps",
 )  # fmt: skip
 

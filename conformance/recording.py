@@ -76,6 +76,7 @@ class Exchange:
         token: facts of the access token, if one usable came.
         echoes: credentials found in the answer.
         tls: TLS version, if any.
+        cipher: TLS cipher suite as OpenSSL calls it, if any.
     """
 
     number: int
@@ -97,6 +98,7 @@ class Exchange:
     token: Token | None = None
     echoes: tuple[Echo, ...] = ()
     tls: str | None = None
+    cipher: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,8 @@ class Writer:
 
     def __init__(self, path: Path, header: Header) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # A file that was there keeps the mode it had.
+        os.fchmod(descriptor, 0o600)
         self._file: IO[str] = os.fdopen(descriptor, "w", encoding="utf-8")
         self._line({"format": FORMAT, **asdict(header)})
 
@@ -206,26 +210,42 @@ def read(path: Path) -> Recording:
             return _read(iter(lines))
     except (OSError, UnicodeDecodeError) as error:
         raise RecordingError(f"{path}: cannot be read: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordingError(f"{path}: is no recording of this suite: {error}") from error
+    except RecordingError as error:
+        raise RecordingError(f"{path}: {error}") from error
 
 
 def _read(lines: Iterator[str]) -> Recording:
-    head = json.loads(next(lines, "{}"))
-    if head.pop("format", None) != FORMAT:
-        raise RecordingError(f"its first line does not say {FORMAT!r}")
-    header = Header(**head)
+    head = _record(next(lines, ""))
+    if head is None or head.pop("format", None) != FORMAT:
+        raise RecordingError(f"line 1: does not say {FORMAT!r}, so that this is no recording of this suite")
     exchanges: list[Exchange] = []
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            # The last line of a killed run may be cut anywhere.
-            break
-        if record.get("end"):
-            return Recording(header, _in_order(exchanges), record["skipped"], record["stopped"])
-        exchanges.append(exchange_of(record))
+    number = 1
+    try:
+        header = Header(**head)
+        for number, line in enumerate(lines, 2):
+            record = _record(line)
+            if record is None:
+                # The last line of a killed run may be cut anywhere.
+                if next(lines, None) is None:
+                    break
+                raise RecordingError(f"line {number}: is no JSON object")
+            if record.get("end"):
+                return Recording(header, _in_order(exchanges), record["skipped"], record["stopped"])
+            exchanges.append(exchange_of(record))
+    except KeyError as error:
+        raise RecordingError(f"line {number}: lacks {error}") from error
+    except (AttributeError, TypeError, UnicodeEncodeError) as error:
+        raise RecordingError(f"line {number}: is no record of this suite: {error}") from error
     return Recording(header, _in_order(exchanges), {}, "interrupted", complete=False)
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    """The JSON object in a line, if there is one."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def _in_order(exchanges: list[Exchange]) -> tuple[Exchange, ...]:

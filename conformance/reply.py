@@ -185,6 +185,11 @@ INVALID_CLIENT = error("invalid_client", 400, 401)
 INVALID_CLIENT_401 = error("invalid_client", 401)
 INVALID_SCOPE = error("invalid_scope")
 UNSUPPORTED_GRANT_TYPE = error("unsupported_grant_type")
+NO_TLS = Outcome(
+    "a refused TLS handshake", lambda reading: reading.exchange.ending == "tls-refused" and reading.exchange.tls is None
+)
+"""The server ended the handshake; one that fails for a reason of ours, or without word of the server, is none."""
+TLS = Outcome("a TLS handshake", lambda reading: reading.exchange.tls is not None)
 BARE_400 = Outcome("any other 400", lambda reading: reading.status == 400)
 
 
@@ -218,6 +223,7 @@ class Contract:
         loopback: whether the target is on this machine.
         exposed_is_real: whether the real credentials travelled where servers log them.
         scope: the configured scope, if any.
+        forwarded: whether a proxy reads the requests and writes them anew.
     """
 
     profile: Profile
@@ -225,6 +231,7 @@ class Contract:
     loopback: bool
     exposed_is_real: bool
     scope: str | None = None
+    forwarded: bool = False
 
     @property
     def basic(self) -> bool:
@@ -437,7 +444,8 @@ class Reply:
         else:
             broken = self.answer.status >= 500 or not self.answer.answered
             verdict = "failed" if broken else "warning" if warn_otherwise else "unmet"
-            self._note(verdict, expected if or_be is None else f"{or_be.words}, or {expected}", self.answer.words(), other)
+            expected = expected if or_be is None else f"{or_be.words}, or {expected}"
+            self._note(verdict, expected, self.answer.words(), other)
 
     def _doubt(self) -> str:
         """Why the answer says nothing, if it does not."""

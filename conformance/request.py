@@ -7,6 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 from typing import Literal as OneOf
@@ -20,6 +21,7 @@ from conformance.expression import (
     Bindings,
     Credentials,
     Expression,
+    Inapplicable,
     Literal,
     Run,
     form,
@@ -56,6 +58,34 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Transport:
+    """What a request travels over where a case prescribes it; no secret travels over such a connection.
+
+    Attributes:
+        plain: whether it goes without TLS to a target that has it.
+        minimum: lowest TLS version that is offered, such as ``TLSv1.2``.
+        maximum: highest one.
+        ciphers: cipher suites that are offered below TLS 1.3, in the notation of OpenSSL.
+        name: what the suites have in common, for people.
+    """
+
+    plain: bool = False
+    minimum: str = "TLSv1.2"
+    maximum: str = "TLSv1.3"
+    ciphers: str = "DEFAULT"
+    name: str = ""
+
+    @property
+    def offer(self) -> str:
+        """What the handshake offers, in words."""
+        versions = self.minimum if self.minimum == self.maximum else f"{self.minimum} to {self.maximum}"
+        return f"{self.name} in {versions}" if self.name else versions
+
+    def __str__(self) -> str:
+        return "(without TLS)" if self.plain else f"(a TLS handshake that offers {self.offer})"
+
+
+@dataclass(frozen=True, slots=True)
 class Encoded:
     """The exact bytes of a request for one target.
 
@@ -75,7 +105,7 @@ class Encoded:
         return bytes(masked)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Template:
     """A token request with symbolic parts; every change gives another template.
 
@@ -88,6 +118,7 @@ class Template:
         raw: the body, taken as it is.
         framing: ``length`` sends Content-Length, ``chunked`` one chunk, ``none`` neither field nor body.
         gate_scope: whether the scope that the valid request needs is added to the form.
+        transport: what it travels over; ``None`` for what the target has.
     """
 
     method: bytes
@@ -98,11 +129,17 @@ class Template:
     version: bytes = b"HTTP/1.1"
     framing: OneOf["length", "chunked", "none"] = "length"
     gate_scope: bool = True
+    transport: Transport | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A name for the template that is the same for every target, run and release: 16 hexadecimal digits."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+        over = "" if self.transport is None else repr(self.transport)
+        return hashlib.sha256((repr(self) + over).encode()).hexdigest()[:16]
+
+    def over(self, transport: Transport) -> Template:
+        """The template over a connection of another kind."""
+        return replace(self, transport=transport)
 
     # Changes of the header section
 
@@ -196,7 +233,9 @@ class Template:
         if not self.gate_scope and self.parameters is not None:
             body += "{never a scope}"
         head = f"{Literal(self.method)} {self.target} {Literal(self.version)}"
-        return (*(_shown(line) for line in (head, *map(str, self.fields))), "", *([_shown(body)] if body else []))
+        over = () if self.transport is None else (str(self.transport),)
+        lines = (*over, *(_shown(line) for line in (head, *map(str, self.fields))))
+        return (*lines, "", *([_shown(body)] if body else []))
 
 
 def _shown(line: str) -> str:
@@ -234,6 +273,8 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
     Raises:
         Inapplicable: the target lacks what the template needs.
     """
+    if template.transport is not None:
+        bindings = _without_secrets(bindings)
     body = _body(template, bindings)
     length = sum(len(run.data) for run in body)
     if template.framing == "chunked":
@@ -249,7 +290,19 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
     for line in template.fields[gateway:]:
         runs += _line(line, length, bindings)
     runs += [Run(b"\r\n"), *body]
-    return _encoded(tuple(runs))
+    encoded = _encoded(tuple(runs))
+    if template.transport is not None and encoded.secrets:
+        raise Inapplicable("a secret does not travel over a connection that a case prescribes; use UNKNOWN_SECRET")
+    return encoded
+
+
+def _without_secrets(bindings: Bindings) -> Bindings:
+    """The bindings without gateway keys and other further secrets."""
+    return replace(
+        bindings,
+        headers=tuple(entry for entry in bindings.headers if not entry[2]),
+        parameters=tuple(entry for entry in bindings.parameters if not entry[2]),
+    )
 
 
 def _line(line: Line, length: int, bindings: Bindings) -> tuple[Run, ...]:

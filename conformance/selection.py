@@ -19,9 +19,21 @@ def known(files: Iterable[Path]) -> tuple[Case, ...]:
     """Every case there is, those of your own files included.
 
     Raises:
-        case.CaseError: a file declares none, or one that exists already.
+        case.CaseError: a file declares none, one that exists already, or one that pytest would not collect.
     """
-    return case.in_order([*case.built_in(), *(one for file in files for one in case.from_file(file))])
+    return case.in_order([*case.built_in(), *(one for file in files for one in _own(file))])
+
+
+def _own(file: Path) -> tuple[Case, ...]:
+    try:
+        found = case.from_file(file)
+    except SystemExit:
+        raise case.CaseError(f"{file}: ends the program when it is imported") from None
+    for one in found:
+        name = one.function.__name__
+        if not name.startswith("test_"):
+            raise case.CaseError(f"{file}: case {one.id}: the name of its function begins with test_, not {name!r}")
+    return found
 
 
 def selected(

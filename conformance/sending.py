@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from conformance import masking, wire
+from conformance import known, masking, wire
 from conformance.expression import Inapplicable, octets
 from conformance.plan import CONTROL, CONTROL_EVERY, WRONG_SECRETS, Binder, Plan, Stimulus
 from conformance.recording import Exchange, Header, Recording
@@ -113,8 +113,7 @@ class Sender:
         self.stopped = ""
         self._target, self._profile, self._limits, self._header = target, profile, limits, header
         self._observe = observe
-        self._address = wire.Address(target.host, target.port, tls=target.scheme == "https", ca_bundle=target.ca_bundle)
-        self._context = wire.tls_context(target.ca_bundle) if target.scheme == "https" else None
+        self._route = wire.Route(target)
         self._deadlines = wire.Deadlines(limits.timeout, limits.timeout, limits.timeout * 1.05)
         self._pace = Pace(limits.max_rps)
         self._key = secrets.token_bytes(16)
@@ -122,6 +121,7 @@ class Sender:
         self._credentials = masking.secret_credentials(
             target.credentials.client_id, target.credentials.secret.reveal(), further
         )
+        self.known = known.known(target, masking.VOCABULARY.decode())
         self._lock = threading.Lock()
         self._recovering = threading.Lock()
         self._ended = threading.Event()
@@ -141,10 +141,13 @@ class Sender:
         """Puts one stimulus on the wire; ``None`` where it cannot be made for the target or the sending has ended."""
         bindings = self.binder.bindings(stimulus.digest)
         try:
-            encoded = encode(stimulus.template, bindings)
+            encoded = self._route.prepared(encode(stimulus.template, bindings), stimulus.template.transport)
             spends = tries_wrong_secret(stimulus.template, bindings)
         except Inapplicable as missing:
             self.skipped[stimulus.digest] = str(missing)
+            return None
+        except wire.WireError as unable:
+            self.skipped[stimulus.digest] = f"not sent: {unable}"
             return None
         if spends and not stimulus.spends:
             # A generated request may do so by chance; only those that were planned go one at a time.
@@ -171,9 +174,14 @@ class Sender:
             number = self._started
             self._wrong_secrets += spends
         head = stimulus.template.method.upper() == b"HEAD"
-        seen = wire.exchange(self._address, encoded.data, head=head, deadlines=self._deadlines, context=self._context)
+        address, context = self._route.over(stimulus.template.transport)
+        seen = wire.exchange(address, encoded.data, head=head, deadlines=self._deadlines, context=context)
         masked = masking.mask(
-            seen.received, head=head, key=self._key, credentials=(*self._credentials, *self._sent(stimulus, encoded))
+            seen.received,
+            head=head,
+            key=self._key,
+            credentials=(*self._credentials, *self._sent(stimulus, encoded)),
+            known=self.known,
         )
         exchange = Exchange(
             number=number,
@@ -195,6 +203,7 @@ class Sender:
             token=masked.token,
             echoes=masked.echoes,
             tls=seen.tls_version,
+            cipher=seen.cipher,
         )
         reading = Reading(exchange)
         with self._lock:
@@ -232,7 +241,7 @@ class Sender:
             self.binder = replace(self.binder, form_encoded=False)
             reading = self.send(CONTROL)
         gate = _gate(reading, self._target)
-        if gate.state == "tokenless":
+        if gate.state == "tokenless" or (reading is not None and reading.exchange.ending == "certificate"):
             self.send(CONTROL, attempt=2)
         return replace(gate, form_encoded=self.binder.form_encoded)
 
@@ -377,7 +386,7 @@ class Sender:
         return Recording(self._header, exchanges, dict(self.skipped), self.stopped)
 
 
-_HOPELESS = ("name", "tls")
+_HOPELESS = ("name", "tls", "tls-refused", "certificate", "proxy")
 
 
 def _cause(error: BaseException) -> str:
@@ -402,6 +411,9 @@ def _gate(reading: Reading | None, target: Target) -> Gate:
     if not reading.answered:
         reason = f"{target.authority} gave no HTTP answer: {reading.exchange.detail or words}"
         advice = "Check the base URL and the network."
+    elif reading.status == 407:
+        reason = f"the proxy wants authentication: {words}"
+        advice = "Give user and password in the URL of the proxy."
     elif reading.rate_limited:
         reason, advice = f"the server limits the rate: {words}", "Wait, or lower --max-rps."
     elif 300 <= reading.status < 400:

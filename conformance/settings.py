@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from conformance import proxy
+from conformance.connection import WireError, present
 from conformance.keys import (
     HEADERS,
     KEYS,
@@ -15,6 +18,7 @@ from conformance.keys import (
     PARAMETERS,
     PREFIX,
     SECRETS,
+    Borrowed,
     Key,
     kind_of,
     parse_toml,
@@ -23,9 +27,11 @@ from conformance.keys import (
 )
 from conformance.profiles import Profile, load
 from conformance.target import (
+    ClientCertificate,
     Credentials,
     Extra,
     Limits,
+    Proxy,
     Secret,
     SettingsError,
     Target,
@@ -319,12 +325,78 @@ def _target(
         headers=_lent(values.get("header"), check_header, environ),
         parameters=_lent(values.get("parameter"), check_parameter, environ),
         ca_bundle=None if bundle is None else str(_readable(bundle, bundle.value)),
+        client_certificate=_client_certificate(values, environ, prompt),
+        pins=_value(values, "resolve"),
     )
+    target = replace(target, proxy=_proxy(values.get("proxy"), target, environ))
+    _check_pins(values.get("resolve"), target)
     if target.scheme == "http" and not target.loopback and not _value(values, "allow-plain-http"):
         reason = "http to a host that is not loopback shows the secret to the network"
         raise SettingsError(f"{base.where}: {reason}; accepted: https, or --allow-plain-http beside it")
     question = f"Client secret of {target.credentials.client_id} at {target.authority}: "
     return replace(target, credentials=replace(unauthenticated, secret=_secret(layers, environ, prompt, question)))
+
+
+def _proxy(given: _Given | None, target: Target, environ: Mapping[str, str]) -> Proxy | None:
+    """What stands before a target: the proxy that is set, or else that of the environment."""
+    if given is None:
+        # What the environment says was meant for other machines.
+        return None if target.loopback else proxy.from_environment(environ, target.scheme, target.host, target.port)
+    found: Proxy | Borrowed | None = given.value
+    if not isinstance(found, Borrowed):
+        return found
+    try:
+        return proxy.parse(_borrow(found.variable, given.where, environ))
+    except SettingsError as error:
+        text_ = str(error)
+        raise SettingsError(text_ if text_.startswith(given.where) else f"{given.where}: {text_}") from None
+
+
+def _check_pins(given: _Given | None, target: Target) -> None:
+    if given is None:
+        return
+    if target.pinned(target.port) is None:
+        raise SettingsError(f"{given.where}: no entry is for {target.host} and port {target.port}, the target's")
+    if target.forwarded:
+        raise SettingsError(f"{given.where}: an HTTP proxy looks up the host itself; accepted beside it: --proxy none")
+
+
+def _client_certificate(
+    values: _Layer, environ: Mapping[str, str], prompt: Callable[[str], str] | None
+) -> ClientCertificate | None:
+    """The certificate to show in TLS handshakes, once it was seen that it can be used."""
+    certificate, key = values.get("client-cert"), values.get("client-key")
+    if certificate is None:
+        if key is not None:
+            raise SettingsError(f"{key.where}: there is no certificate for it; {_ways('client-cert')}")
+        return None
+    found = ClientCertificate(
+        str(_readable(certificate, certificate.value)), None if key is None else str(_readable(key, key.value))
+    )
+    asked: list[Secret] = []
+
+    def passphrase() -> str:
+        asked.append(_passphrase(values, environ, prompt, (key or certificate).value))
+        return asked[-1].reveal()
+
+    try:
+        present(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), found, passphrase)
+    except WireError as error:
+        raise SettingsError(f"{' and '.join(one.where for one in (certificate, key) if one)}: {error}") from None
+    return replace(found, passphrase=asked[-1]) if asked else found
+
+
+def _passphrase(values: _Layer, environ: Mapping[str, str], prompt: Callable[[str], str] | None, name: str) -> Secret:
+    if "client-key-passphrase" in values:
+        found: Secret = values["client-key-passphrase"].value
+        return found
+    if "client-key-passphrase-env" in values:
+        given = values["client-key-passphrase-env"]
+        return Secret(_borrow(given.value, given.where, environ))
+    if prompt is None:
+        ways = _ways("client-key-passphrase", "client-key-passphrase-env")
+        raise SettingsError(f"the key {shown(name)} is encrypted and has no passphrase; {ways}")
+    return Secret(prompt(f"Passphrase of {name}: "))
 
 
 def _lent(

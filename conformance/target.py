@@ -90,11 +90,52 @@ class Extra:
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy; without a password it wants no authentication. ``host`` is as that of a target."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: Secret | None = None
+
+    @property
+    def authority(self) -> str:
+        """Host and port as they stand in a URL."""
+        return f"{_bracketed(self.host)}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What the suite shows of itself in a TLS handshake: absolute paths of PEM files.
+
+    ``key`` is None where the key stands in the file of the certificate; ``passphrase`` is that of the key, if it is
+    encrypted.
+    """
+
+    certificate: str
+    key: str | None = None
+    passphrase: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """The address that stands in for what a host and port would resolve to."""
+
+    host: str
+    port: int
+    address: str
+
+    def __str__(self) -> str:
+        return f"{_bracketed(self.host)}:{self.port}:{self.address}"
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One token endpoint.
 
     ``host`` is an A-label name or an IP literal without brackets; ``prefix`` is the path of the base URL without its
-    trailing slash; ``ca_bundle`` is the absolute path of a PEM file, or None for the system's roots.
+    trailing slash; ``ca_bundle`` is the absolute path of a PEM file, or None for the system's roots; ``proxy`` is what
+    stands between, whoever named it; ``pins`` say where to connect instead of asking for the host's address.
     """
 
     name: str
@@ -110,6 +151,9 @@ class Target:
     parameters: tuple[Extra, ...] = ()
     ca_bundle: str | None = None
     embedded: bool = False
+    proxy: Proxy | None = None
+    client_certificate: ClientCertificate | None = None
+    pins: tuple[Pin, ...] = ()
 
     @property
     def path(self) -> str:
@@ -123,8 +167,19 @@ class Target:
 
     @property
     def loopback(self) -> bool:
-        """Whether the endpoint is on this machine: 127.0.0.0/8, ::1 or localhost."""
-        return is_loopback(self.host)
+        """Whether the endpoint is on this machine: 127.0.0.0/8, ::1 or localhost, and nothing leads elsewhere."""
+        elsewhere = [pin.address for pin in self.pins if pin.host == self.host]
+        elsewhere += [self.proxy.host] if self.proxy is not None else []
+        return is_loopback(self.host) and all(map(is_loopback, elsewhere))
+
+    @property
+    def forwarded(self) -> bool:
+        """Whether a proxy reads the requests and writes them anew: one that stands before an http target."""
+        return self.proxy is not None and self.scheme == "http"
+
+    def pinned(self, port: int) -> str | None:
+        """The address to connect to for a port of the host, if one is given."""
+        return next((pin.address for pin in self.pins if (pin.host, pin.port) == (self.host, port)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +239,7 @@ def parse_base_url(text: str) -> tuple[str, str, int, str]:
     scheme = found["scheme"].lower()
     if scheme not in DEFAULT_PORTS:
         raise SettingsError(f"the base URL has the scheme {shown(scheme)}; accepted: http, https")
-    host, port = _host_and_port(found["authority"], DEFAULT_PORTS[scheme])
+    host, port = host_and_port(found["authority"], DEFAULT_PORTS[scheme])
     prefix = (found["path"] or "").rstrip("/")
     return scheme, host, port, check_path(prefix) if prefix else ""
 
@@ -279,49 +334,60 @@ def _check_name(what: str, name: str, own: bool) -> None:
 
 
 def _authority(scheme: str, host: str, port: int) -> str:
-    bracketed = f"[{host}]" if ":" in host else host
-    return bracketed if port == DEFAULT_PORTS[scheme] else f"{bracketed}:{port}"
+    return _bracketed(host) if port == DEFAULT_PORTS[scheme] else f"{_bracketed(host)}:{port}"
 
 
-def _host_and_port(authority: str, default: int) -> tuple[str, int]:
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def host_and_port(authority: str, default: int, what: str = "the base URL") -> tuple[str, int]:
+    """The host, IPv6 without brackets and names as A-labels, and the port of an authority.
+
+    Args:
+        authority: a name, an IPv4 address or an IPv6 address in brackets, and perhaps a port.
+        default: the port where it names none.
+        what: what an error calls the place where it stands.
+
+    Raises:
+        SettingsError: it is malformed.
+    """
     found = _AUTHORITY.fullmatch(authority)
     if found is None:
-        raise SettingsError("the base URL has a malformed host; accepted: a name, an IPv4 address or [an IPv6 address]")
+        raise SettingsError(f"{what} has a malformed host; accepted: a name, an IPv4 address or [an IPv6 address]")
     port = found["port"]
     if port is not None and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
-        raise SettingsError("the base URL has a malformed port; accepted: 1 to 65535")
-    host = _literal(found["literal"]) if found["literal"] is not None else _name(found["name"])
+        raise SettingsError(f"{what} has a malformed port; accepted: 1 to 65535")
+    host = _literal(found["literal"], what) if found["literal"] is not None else _name(found["name"], what)
     return host, default if port is None else int(port)
 
 
-def _literal(text: str) -> str:
+def _literal(text: str, what: str) -> str:
     try:
         address = IPv6Address(text)
     except ValueError:
-        raise SettingsError(f"the base URL has the host {shown(text)}, which is no IPv6 address") from None
+        raise SettingsError(f"{what} has the host {shown(text)}, which is no IPv6 address") from None
     if address.scope_id is not None:
-        raise SettingsError("the base URL has an IPv6 address with a zone; accepted: one without")
+        raise SettingsError(f"{what} has an IPv6 address with a zone; accepted: one without")
     return address.compressed
 
 
-def _name(text: str) -> str:
+def _name(text: str, what: str) -> str:
     if not text:
-        raise SettingsError("the base URL has no host")
+        raise SettingsError(f"{what} has no host")
     # The older IDNA of the standard library maps these to another name than browsers look up.
     if any(c in "ßẞς" for c in text):
-        raise SettingsError(
-            f"the base URL has the host {shown(text)}, whose A-label is ambiguous; accepted: the xn-- form"
-        )
+        raise SettingsError(f"{what} has the host {shown(text)}, whose A-label is ambiguous; accepted: the xn-- form")
     try:
         host = text.encode("idna").decode("ascii").lower() if len(text) <= 253 else ""
     except UnicodeError:
         host = ""
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise SettingsError(f"the base URL has the host {shown(text)}, which is no host name")
+        raise SettingsError(f"{what} has the host {shown(text)}, which is no host name")
     if _NUMERIC_LABEL.fullmatch(labels[-1]):
         try:
             return str(ip_address(host))
         except ValueError:
-            raise SettingsError(f"the base URL has the host {shown(text)}, which is no IPv4 address") from None
+            raise SettingsError(f"{what} has the host {shown(text)}, which is no IPv4 address") from None
     return host

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from conformance import proxy
 from conformance.connection import (
     Address,
     Ending,
     NoConnectionError,
     WireError,
     connect,
+    handshake_context,
     tls_context,
     tls_fault,
     written,
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conformance.connection import Place
+    from conformance.request import Encoded, Transport
+    from conformance.target import Target
 
-__all__ = ["Address", "Caps", "Deadlines", "Ending", "Transcript", "WireError", "exchange", "tls_context"]
+__all__ = ["Address", "Caps", "Deadlines", "Ending", "Route", "Transcript", "WireError", "exchange", "tls_context"]
 
 _PIECE = 65536  # more than a TLS record holds, so that none is left half read inside TLS
 _TLS_ALERT = b"\x15\x03"
@@ -83,6 +87,7 @@ class Transcript:
         local: our address and port.
         peer: the target's address and port.
         tls_version: such as ``TLSv1.3``.
+        cipher: TLS cipher suite as OpenSSL calls it.
     """
 
     sent: bytes = field(repr=False)
@@ -98,6 +103,7 @@ class Transcript:
     local: str | None
     peer: str | None
     tls_version: str | None
+    cipher: str | None = None
 
 
 def exchange(
@@ -126,10 +132,10 @@ def exchange(
         context: TLS settings; those of :func:`tls_context` without it.
 
     Raises:
-        WireError: the CA bundle of the address is unusable.
+        WireError: the CA bundle or the client certificate of the address is unusable.
     """
     if address.tls and context is None:
-        context = _context_of(address.ca_bundle)
+        context = _context_of(address.ca_bundle, address.client)
     talk = _Talk(data, Reader(head=head), deadlines, caps, linger)
     try:
         talk.connect(address, context if address.tls else None)
@@ -139,6 +145,60 @@ def exchange(
     finally:
         talk.close()
     return talk.transcript(ending, detail)
+
+
+class Route:
+    """How the requests for a target travel: where to connect, and what a proxy makes of their octets.
+
+    Args:
+        target: the endpoint.
+
+    Raises:
+        WireError: the CA bundle or the client certificate of the target is unusable.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._context = None
+        if target.scheme == "https":
+            self._context = tls_context(target.ca_bundle, target.client_certificate)
+
+    def over(self, transport: Transport | None) -> tuple[Address, ssl.SSLContext | None]:
+        """Where to connect, and the TLS settings.
+
+        Args:
+            transport: what the case prescribes; ``None`` for what the target has. Without TLS, the port that http has
+                of its own takes the place of that of https.
+
+        Raises:
+            WireError: the OpenSSL of this machine cannot offer what the case prescribes.
+        """
+        target = self._target
+        plain = transport is not None and transport.plain
+        port = 80 if plain and target.port == 443 else target.port
+        address = Address(
+            target.host,
+            port,
+            tls=target.scheme == "https" and not plain,
+            ca_bundle=target.ca_bundle,
+            at=target.pinned(port) or (target.pinned(target.port) if plain else None),
+            proxy=target.proxy,
+            client=target.client_certificate,
+        )
+        if not address.tls:
+            return address, None
+        return address, self._context if transport is None else handshake_context(transport, target.client_certificate)
+
+    def prepared(self, encoded: Encoded, transport: Transport | None) -> Encoded:
+        """A request as it is handed to the connection: written anew where a proxy forwards it.
+
+        Raises:
+            WireError: the OpenSSL of this machine cannot offer what the case prescribes.
+        """
+        address, _ = self.over(transport)
+        if address.tls or address.proxy is None:
+            return encoded
+        return proxy.forwarded(encoded, address.proxy, self._target.authority)
 
 
 # Loading the system's roots takes longer than an exchange.
@@ -160,6 +220,7 @@ class _Talk:
         self._local: str | None = None
         self._peer: str | None = None
         self._tls_version: str | None = None
+        self._cipher: str | None = None
         self._connected: float | None = None
         self._sent_all: float | None = None
         self._first_byte: float | None = None
@@ -184,6 +245,7 @@ class _Talk:
             local=self._local,
             peer=self._peer,
             tls_version=self._tls_version,
+            cipher=self._cipher,
         )
 
     def close(self) -> None:
@@ -198,6 +260,8 @@ class _Talk:
         self._peer = _name(sock.getpeername)
         if isinstance(sock, ssl.SSLSocket):
             self._tls_version = sock.version()
+            suite = sock.cipher()
+            self._cipher = suite[0] if suite is not None else None
         sock.setblocking(False)
 
     def converse(self) -> tuple[Ending, str]:

@@ -598,14 +598,14 @@ def test_silence_over_tls_ends_at_the_first_byte_deadline(certificates: Certific
 
 
 @pytest.mark.parametrize(
-    ("certificate", "trusted", "host", "detail"),
+    ("certificate", "trusted", "host", "ending", "detail"),
     [
-        ("good", False, "127.0.0.1", "the peer's certificate comes from an authority that is not trusted"),
-        ("root", False, "127.0.0.1", "the peer's certificate is self-signed and not among the trusted roots"),
-        ("expired", True, "127.0.0.1", "the peer's certificate has expired"),
-        ("future", True, "127.0.0.1", "the peer's certificate is not valid yet"),
-        ("good", True, "127.0.0.2", "the peer's certificate is for another IP address"),
-        ("good", True, "ip6-localhost", "the peer's certificate is for another host name"),
+        ("good", False, "127.0.0.1", Ending.TLS, "comes from an authority that is not trusted"),
+        ("root", False, "127.0.0.1", Ending.TLS, "is self-signed and not among the trusted roots"),
+        ("expired", True, "127.0.0.1", Ending.CERTIFICATE, "has expired"),
+        ("future", True, "127.0.0.1", Ending.CERTIFICATE, "is not valid yet"),
+        ("good", True, "127.0.0.2", Ending.TLS, "is for another IP address"),
+        ("good", True, "ip6-localhost", Ending.CERTIFICATE, "is for another host name"),
     ],
 )
 def test_a_certificate_that_is_not_accepted_is_named(
@@ -614,13 +614,14 @@ def test_a_certificate_that_is_not_accepted_is_named(
     certificate: str,
     trusted: bool,
     host: str,
+    ending: Ending,
     detail: str,
 ) -> None:
     heard = []
     with serving(over_tls(getattr(certificates, certificate), lambda tls: heard.append(tls.recv(9)))) as address:
         resolving_to([("127.0.0.1", address.port)], monkeypatch)
         got = exchange(secure(address, certificates.root if trusted else None, host), REQUEST, deadlines=PATIENT)
-    assert (got.ending, got.detail) == (Ending.TLS, detail)
+    assert (got.ending, got.detail) == (ending, f"the peer's certificate {detail}")
     assert (got.sent, heard) == (b"", [])
 
 
@@ -630,25 +631,27 @@ def test_a_missing_client_certificate_is_named(certificates: Certificates, versi
     context.maximum_version = version
     with serving(over_tls(certificates.good, until_hung_up, wants=certificates.root)) as address:
         got = exchange(secure(address, certificates.root), REQUEST, deadlines=PATIENT, context=context)
-    assert got.ending is Ending.TLS
+    assert got.ending is (Ending.TLS if version is ssl.TLSVersion.TLSv1_3 else Ending.TLS_REFUSED)
     assert got.received == b""
     if version is ssl.TLSVersion.TLSv1_3:
         assert got.detail == "the peer wants a client certificate"
 
 
 @pytest.mark.parametrize(
-    ("script", "detail"),
+    ("script", "ending", "detail"),
     [
-        (saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "the peer does not speak TLS"),
-        (saying(b"\r\n\r\n\r\n"), "the peer does not speak TLS"),
-        (saying(), "the peer closed the connection in the TLS handshake"),
-        (resetting, "the connection broke in the TLS handshake"),
+        (saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Ending.TLS, "the peer does not speak TLS"),
+        (saying(b"\r\n\r\n\r\n"), Ending.TLS, "the peer does not speak TLS"),
+        (saying(), Ending.TLS_REFUSED, "the peer closed the connection in the TLS handshake"),
+        (resetting, Ending.TLS_REFUSED, "the connection broke in the TLS handshake"),
     ],
 )
-def test_a_peer_without_tls_is_named(certificates: Certificates, script: Script, detail: str) -> None:
+def test_a_peer_without_tls_is_named(
+    certificates: Certificates, script: Script, ending: Ending, detail: str
+) -> None:
     with serving(script) as address:
         got = exchange(secure(address, certificates.root), REQUEST, deadlines=PATIENT)
-    assert (got.ending, got.detail) == (Ending.TLS, detail)
+    assert (got.ending, got.detail) == (ending, detail)
 
 
 def test_a_handshake_that_hangs_ends_at_the_connect_deadline(certificates: Certificates) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from conformance.profiles import BUILT_IN
 from conformance.request import VALID
@@ -86,6 +87,14 @@ def _where(inquiry: Inquiry) -> Iterator[str]:
                 yield from (option, f"{extra.name}{separator}{extra.value}")
     if target.ca_bundle is not None:
         yield from ("--ca-bundle", target.ca_bundle)
+    if target.client_certificate is not None:
+        yield from ("--client-cert", target.client_certificate.certificate)
+        if target.client_certificate.key is not None:
+            yield from ("--client-key", target.client_certificate.key)
+    for pin in target.pins:
+        yield from ("--resolve", str(pin))
+    if target.proxy is not None and target.proxy.password is None:
+        yield from ("--proxy", f"http://{target.proxy.authority}")
     if target.scheme == "http" and not target.loopback:
         yield "--allow-plain-http"
     yield from _pace(inquiry)
@@ -111,6 +120,9 @@ def _own_cases(inquiry: Inquiry, case_id: str) -> list[str]:
 
 def _environment(inquiry: Inquiry) -> Iterator[str]:
     target = inquiry.target
+    if target.proxy is not None and target.proxy.password is not None:
+        user = quote(target.proxy.user, safe="")
+        yield f'TOKEN_CONFORMANCE_PROXY="http://{user}:${{PROXY_PASSWORD}}@{target.proxy.authority}"'
     for variable, separator, extras in (("HEADER", ": ", target.headers), ("PARAMETER", "=", target.parameters)):
         if not _secret(extras) or target.embedded:
             continue

@@ -1,0 +1,630 @@
+"""Judging: what a recording says of each case and of the run; every recording here is written by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance import catalogue, judging, profiles
+from conformance.judging import Evidence, Verdict, closed, concluded, confirmed, expectation, joined, judge, result
+from conformance.recording import Exchange, Header, Recording, Token
+from conformance.reply import (
+    GRANTED,
+    INVALID_REQUEST,
+    REFUSED,
+    Answer,
+    Contract,
+    Judgement,
+    Note,
+    Reply,
+    refused,
+)
+from conformance.request import VALID
+from tests.servers import answer, declared, granted, refusal, token, turned_down
+
+if TYPE_CHECKING:
+    from conformance.case import Case
+    from conformance.request import Template
+
+PASSPORT = profiles.load("passport", Path.cwd())
+CONTRACT = Contract(PASSPORT, "/passport/oauth/token", loopback=True, exposed_is_real=True)
+OTHER = VALID.with_form("grant_type=other")
+THIRD = VALID.with_form("grant_type=third")
+FACTS = Token(length=35, visible=True, b64token=True, fingerprint="0" * 16)
+
+
+def exchange(template: Template, octets: bytes, *, attempt: int = 1, role: str = "stimulus", how: str = "") -> Exchange:
+    return Exchange(
+        number=0,
+        role="control" if template is VALID else role,
+        attempt=attempt,
+        template=template.digest,
+        label="one",
+        how=how,
+        sent=b"POST / HTTP/1.1\r\n\r\n",
+        received=octets,
+        ending="complete" if octets else "first-byte-timeout",
+        detail="" if octets else "no octet of an answer within 1 s",
+        left_open=False,
+        head=False,
+        started=0.0,
+        first_byte=0.1,
+        duration=0.1,
+        spent=False,
+        token=FACTS if b"access_token" in octets else None,
+    )
+
+
+YES, NO = exchange(VALID, token()), exchange(VALID, refusal(401, "invalid_client"))
+
+
+def recording(*exchanges: Exchange, skipped: dict[str, str] | None = None, stopped: str = "") -> Recording:
+    """The exchanges a second apart, in that order."""
+    numbered = tuple(replace(one, number=at, started=float(at)) for at, one in enumerate(exchanges, 1))
+    return Recording(Header("0" * 12, "0", 1, "passport", {}, True, {}, 0.0), numbered, skipped or {}, stopped)
+
+
+def evidence(*exchanges: Exchange, cases: tuple[Case, ...] = (), **more: Any) -> Evidence:
+    return Evidence(recording(*exchanges, **more), cases)
+
+
+def verdict(case: Case, *exchanges: Exchange, **more: Any) -> Verdict:
+    return confirmed(case, evidence(*exchanges, cases=(case,), **more), CONTRACT)
+
+
+def seen_twice(template: Template, octets: bytes) -> tuple[Exchange, ...]:
+    return YES, exchange(template, octets), YES, exchange(template, octets, attempt=2), YES
+
+
+# The support of controls
+
+
+@pytest.mark.parametrize(
+    ("order", "supported"),
+    [
+        ([YES, "?", YES], True),
+        ([YES, "?", NO], False),
+        ([NO, "?", YES], False),
+        ([NO, YES, "?", YES, NO], True),
+        ([YES, NO, "?", YES], False),
+        ([YES, "?", NO, YES], False),
+        (["?", YES], False),
+        ([YES, "?"], False),
+        (["?"], False),
+        ([YES, "?", exchange(VALID, b"")], False),
+        ([YES, "?", exchange(VALID, answer(429))], False),
+        ([YES, "?", exchange(VALID, answer(200, b"{}"))], False),
+    ],
+)
+def test_a_refusal_counts_only_between_two_granted_controls(order: list[Any], supported: bool) -> None:
+    case = turned_down("OWN-001", OTHER)
+    exchanges = [exchange(OTHER, refusal(400)) if one == "?" else one for one in order]
+    found = verdict(case, *exchanges)
+    assert found.verdict == ("passed" if supported else "inconclusive")
+    if not supported:
+        assert "control beside it" in found.reason
+
+
+@pytest.mark.parametrize("order", [[YES, "?", NO], [NO, "?", NO], ["?"]])
+def test_a_token_stands_whatever_the_controls(order: list[Any]) -> None:
+    exchanges = [exchange(OTHER, token()) if one == "?" else one for one in order]
+    assert verdict(granted("OWN-001", OTHER), *exchanges).verdict == "passed"
+    assert judge(turned_down("OWN-002", OTHER), evidence(*exchanges), CONTRACT).verdict == "failed"
+
+
+def test_the_nearest_controls_are_those_by_start_and_not_by_number() -> None:
+    made = recording(YES, exchange(OTHER, refusal()), NO, YES)
+    late = tuple(replace(one, started=one.started + (9 if one.number == 3 else 0)) for one in made.exchanges)
+    assert judge(turned_down("OWN-001", OTHER), Evidence(replace(made, exchanges=late), ()), CONTRACT).verdict == (
+        "passed"
+    )
+
+
+@pytest.mark.parametrize("octets", [answer(429), answer(503, b"", "Retry-After: 1")])
+def test_a_limited_request_decides_nothing(octets: bytes) -> None:
+    found = verdict(granted("OWN-001", OTHER), *seen_twice(OTHER, octets))
+    assert found.verdict == "inconclusive"
+    assert "limits the rate" in found.reason
+
+
+def test_the_repetition_after_a_limit_stands_for_the_request() -> None:
+    limited = exchange(OTHER, answer(429))
+    assert verdict(granted("OWN-001", OTHER), YES, limited, exchange(OTHER, token()), YES).verdict == "passed"
+
+
+@pytest.mark.parametrize(
+    "first", [NO, exchange(VALID, answer(429)), exchange(VALID, answer(502)), exchange(VALID, b"")]
+)
+def test_the_valid_request_is_judged_by_the_control_that_opened_the_gate(first: Exchange) -> None:
+    case = granted("OWN-001", VALID)
+    assert verdict(case, first, YES, YES).verdict == "passed"
+    assert closed(evidence(first, YES)) == ""
+
+
+def test_a_2xx_without_a_token_fails_the_valid_request_without_any_granted_control() -> None:
+    tokenless = exchange(VALID, answer(200, b"{}"))
+    found = verdict(granted("OWN-001", VALID), tokenless, replace(tokenless, attempt=2), stopped="without a token")
+    assert found.verdict == "failed"
+    assert found.witnesses == (1, 2)
+    assert closed(evidence(tokenless)) == ""
+
+
+def test_a_2xx_without_a_token_that_is_not_repeated_alike_is_unstable() -> None:
+    tokenless = exchange(VALID, answer(200, b"{}"))
+    for again, words in ((YES, "then 200 with a token"), (NO, "control beside it")):
+        found = verdict(granted("OWN-001", VALID), tokenless, replace(again, attempt=2))
+        assert found.verdict == "inconclusive"
+        assert words in found.reason
+
+
+def test_a_run_without_any_granted_control_is_closed() -> None:
+    assert closed(evidence(NO, NO, stopped="the valid request is refused: 401")) == "the valid request is refused: 401"
+    assert closed(evidence()) != ""
+
+
+# Confirmation
+
+
+@pytest.mark.parametrize("octets", [answer(500), refusal(), b""])
+def test_what_is_seen_twice_alike_is_failed_with_both_as_witnesses(octets: bytes) -> None:
+    found = verdict(granted("OWN-001", OTHER), *seen_twice(OTHER, octets))
+    assert found.verdict == "failed"
+    assert found.witnesses == (2, 4)
+    assert found.changed == ("- grant_type=client_credentials", "+ grant_type=other")
+
+
+@pytest.mark.parametrize("octets", [answer(500), refusal(), b""])
+def test_what_differs_the_second_time_is_unstable_with_both_shown(octets: bytes) -> None:
+    again = exchange(OTHER, token(), attempt=2)
+    found = verdict(granted("OWN-001", OTHER), YES, exchange(OTHER, octets), YES, again, YES)
+    assert found.verdict == "inconclusive"
+    assert found.reason.startswith("unstable: first ")
+    assert found.actual in found.reason
+    assert found.reason.endswith("then 200 with a token")
+
+
+def test_a_repetition_that_decides_nothing_confirms_nothing() -> None:
+    again = exchange(OTHER, refusal(), attempt=2)
+    found = verdict(granted("OWN-001", OTHER), YES, exchange(OTHER, refusal()), YES, again, NO)
+    assert found.verdict == "inconclusive"
+    assert "repeated:" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("skipped", "stopped", "why"),
+    [
+        ({OTHER.digest: "not sent: the budget of 12 wrong secrets is spent"}, "", "budget of 12"),
+        ({}, "interrupted", "interrupted"),
+        ({}, "", "seen once, and not repeated"),
+    ],
+)
+def test_what_was_seen_once_is_not_failed(skipped: dict[str, str], stopped: str, why: str) -> None:
+    once = (YES, exchange(OTHER, answer(500)), YES)
+    found = verdict(granted("OWN-001", OTHER), *once, skipped=skipped, stopped=stopped)
+    assert found.verdict == "inconclusive"
+    assert why in found.reason
+    assert "500" in found.reason
+
+
+def test_an_invariant_that_many_answers_break_alike_needs_no_repetition() -> None:
+    def nothing_is_refused(judge: Judgement) -> None:
+        judge.each(judge.answers, "no refusal", lambda one: None if one.granted else one.words())
+
+    case = declared("OWN-001", nothing_is_refused)
+    plain = exchange(OTHER, refusal())
+    assert verdict(case, YES, plain, YES).verdict == "inconclusive"
+    assert verdict(case, YES, plain, plain, YES).verdict == "failed"
+
+
+def test_an_invariant_sees_only_what_was_repeated_the_second_time() -> None:
+    seen: list[list[int]] = []
+
+    def looks(judge: Judgement) -> None:
+        seen.append([one.exchange.number for one in judge.answers])
+        judge.each(judge.answers, "a token", lambda one: None if one.granted else one.words())
+
+    found = verdict(declared("OWN-001", looks), *seen_twice(OTHER, answer(500)))
+    assert seen == [[1, 2, 3, 4, 5], [4]]
+    assert (found.verdict, found.witnesses) == ("failed", (2, 4))
+
+
+def no_crash(judge: Judgement) -> None:
+    judge.each(judge.answers, "no 5xx", lambda one: one.words() if one.status >= 500 else None)
+
+
+def test_one_stray_answer_among_the_repetitions_is_not_seen_twice() -> None:
+    repeated = (YES, exchange(OTHER, refusal()), YES, exchange(OTHER, answer(500), attempt=2), YES)
+    assert verdict(declared("OWN-001", no_crash), *repeated).verdict == "inconclusive"
+
+
+def test_two_different_requests_that_fail_once_each_confirm_nothing() -> None:
+    other = (YES, exchange(OTHER, answer(500)), YES, exchange(OTHER, refusal(), attempt=2), YES)
+    third = (exchange(THIRD, refusal()), YES, exchange(THIRD, answer(500), attempt=2), YES)
+    found = verdict(declared("OWN-001", no_crash), *other, *third)
+    assert (found.verdict, found.reason[:9]) == ("inconclusive", "unstable:")
+
+
+def test_a_stimulus_that_was_not_repeated_does_not_confirm_one_that_was() -> None:
+    def both(one: Reply, two: Reply) -> None:
+        one.must_be(REFUSED)
+        two.must_be(REFUSED)
+
+    once = (YES, exchange(OTHER, token()), YES, exchange(THIRD, token()), YES)
+    found = verdict(declared("OWN-001", both, one=OTHER, two=THIRD), *once, exchange(OTHER, refusal(), attempt=2), YES)
+    assert found.verdict == "inconclusive"
+
+
+def test_a_finding_that_names_no_exchange_cannot_be_repeated_and_stands() -> None:
+    case = declared("OWN-001", lambda judge: judge.notes.append(Note("unmet", "this", "that")))
+    assert verdict(case, YES, YES).verdict == "failed"
+
+
+@pytest.mark.parametrize("level", ["SHOULD", "MAY"])
+def test_a_crash_fails_whatever_the_level_and_is_confirmed_too(level: str) -> None:
+    case = granted("OWN-001", OTHER, level=level)
+    assert verdict(case, *seen_twice(OTHER, answer(500))).verdict == "failed"
+    assert verdict(case, YES, exchange(OTHER, answer(500)), YES).verdict == "inconclusive"
+
+
+# Verdicts of a case
+
+
+@pytest.mark.parametrize(
+    ("level", "severity", "verdict_", "counts"),
+    [
+        ("MUST", None, "failed", "must"),
+        ("DOC", None, "failed", "must"),
+        ("ROBUST", None, "failed", "must"),
+        ("SHOULD", None, "warning", "should"),
+        ("MAY", None, "observed", "never"),
+        ("MUST", "warn", "warning", "should"),
+        ("SHOULD", "fail", "failed", "must"),
+        ("MAY", "warn", "warning", "should"),
+    ],
+)
+def test_the_level_and_the_severity_say_what_an_unmet_row_gives(
+    level: str, severity: str | None, verdict_: str, counts: str
+) -> None:
+    case = granted("OWN-001", OTHER, level=level)
+    case = replace(case, requirement=replace(case.requirement, severity=severity))
+    found = evidence(*seen_twice(OTHER, refusal()))
+    assert confirmed(case, found, CONTRACT).verdict == verdict_
+    levels: tuple[judging.FailOn, ...] = ("must", "should")
+    outcomes = {fail_on: result([case], found, CONTRACT, fail_on=fail_on).verdict for fail_on in levels}
+    assert outcomes == {
+        "must": "non-conformant" if counts == "must" else "conformant",
+        "should": "conformant" if counts == "never" else "non-conformant",
+    }
+
+
+def test_the_worst_note_gives_the_verdict() -> None:
+    order = ["passed", "observed", "warning", "inconclusive", "unmet"]
+    expected = ["passed", "observed", "warning", "inconclusive", "failed"]
+    for at in range(len(order)):
+
+        def notes(judge: Judgement, upto: int = at) -> None:
+            judge.notes += [Note(name, "this", f"that {name}") for name in order[: upto + 1]]
+
+        found = judge(declared("OWN-001", notes), evidence(YES), CONTRACT)
+        assert found.verdict == expected[at]
+        assert at == 0 or found.actual == f"that {order[at]}"
+        assert len(found.notes) == at + 1
+
+
+def test_the_narrower_statement_wins() -> None:
+    def one(one: Reply) -> None:
+        one.must_be(REFUSED, warn=refused(403, 404), observe=refused(404, 405), fail=refused(405))
+
+    case = declared("OWN-001", one, one=OTHER)
+    statuses = {400: "passed", 403: "warning", 404: "observed", 405: "failed"}
+    found = {status: judge(case, evidence(YES, exchange(OTHER, refusal(status)), YES), CONTRACT) for status in statuses}
+    assert {status: one.verdict for status, one in found.items()} == statuses
+
+
+def test_a_case_that_raises_is_an_error_and_takes_nothing_with_it() -> None:
+    def broken(one: Reply) -> None:
+        one.answer.nothing  # type: ignore[union-attr]  # noqa: B018 - it raises
+
+    def calls_pytest(one: Reply) -> None:
+        pytest.fail(f"never mind {one.name}")
+
+    def bad_word(judge: Judgement) -> None:
+        judge.notes.append(Note("broken", "a", "b"))
+
+    cases = (
+        declared("OWN-001", broken, one=OTHER),
+        declared("OWN-001", calls_pytest, one=OTHER),
+        declared("OWN-001", bad_word),
+    )
+    for case in cases:
+        found = result([case, granted("OWN-002", VALID)], evidence(YES, *seen_twice(OTHER, token())), CONTRACT)
+        assert [one.verdict for one in found.cases] == ["error", "passed"]
+        assert found.verdict == "inconclusive"
+        assert "the case itself failed" in found.cases[0].reason
+        assert "Traceback" in found.cases[0].detail
+
+
+def test_a_keyboard_interrupt_is_not_the_fault_of_a_case() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        judge(declared("OWN-001", interrupted), evidence(YES), CONTRACT)
+
+
+def test_a_case_that_asserts_nothing_is_an_error() -> None:
+    found = judge(declared("OWN-001", lambda one: None, one=OTHER), evidence(*seen_twice(OTHER, token())), CONTRACT)  # noqa: ARG005 - the name is the stimulus
+    assert (found.verdict, found.reason) == ("error", "the case asserted nothing")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [("own", "yes", "passed"), ("own", "perhaps", "error"), ("other", "yes", "error")],
+)
+def test_a_trait_must_be_declared_with_its_value(name: str, value: str, expected: str) -> None:
+    def observing(judge: Judgement) -> None:
+        judge.passes("this")
+        judge.trait(name, value)
+
+    found = judge(declared("OWN-001", observing), evidence(YES), CONTRACT)
+    assert found.verdict == expected
+    assert found.traits == ({name: value} if expected == "passed" else {})
+
+
+def test_traits_that_were_not_seen_are_unknown() -> None:
+    case = granted("OWN-001", VALID)
+    assert result([case], evidence(YES, YES), CONTRACT).traits == {"own": "unknown"}
+
+
+def test_a_row_does_not_apply_where_its_only_stimulus_cannot_be_made() -> None:
+    case = granted("OWN-001", OTHER)
+    found = verdict(case, YES, YES, skipped={OTHER.digest: "no scope is configured"})
+    assert (found.verdict, found.reason) == ("not_applicable", "no scope is configured")
+
+
+def test_a_row_is_judged_by_the_stimuli_that_can_be_made() -> None:
+    def both(one: Reply, two: Reply) -> None:
+        one.must_be(GRANTED)
+        two.must_be(GRANTED)
+
+    case = declared("OWN-001", both, one=OTHER, two=THIRD)
+    absent = {OTHER.digest: "no scope is configured"}
+    assert verdict(case, *seen_twice(THIRD, token()), skipped=absent).verdict == "passed"
+    assert verdict(case, *seen_twice(THIRD, refusal()), skipped=absent).verdict == "failed"
+
+
+def test_a_stimulus_that_was_held_back_leaves_the_row_undecided() -> None:
+    found = verdict(granted("OWN-001", OTHER), YES, YES, skipped={OTHER.digest: "not sent: 423"})
+    assert (found.verdict, found.reason) == ("inconclusive", "expected a token, got not sent: 423")
+    found = verdict(granted("OWN-001", OTHER), YES, stopped="interrupted")
+    assert (found.verdict, found.reason) == ("inconclusive", "expected a token, got not sent: interrupted")
+
+
+def test_a_row_may_say_that_it_does_not_apply_unless_something_is_worse() -> None:
+    def judged(one: Reply, judge: Judgement) -> None:
+        judge.does_not_apply("nothing of the kind here")
+        one.must_be(GRANTED)
+
+    case = declared("OWN-001", judged, one=OTHER)
+    assert verdict(case, *seen_twice(OTHER, token())).verdict == "not_applicable"
+    assert verdict(case, *seen_twice(OTHER, refusal())).verdict == "failed"
+
+
+@pytest.mark.parametrize("flaw", ["refusal", "nothing"])
+def test_an_invariant_over_a_run_that_ended_early_is_not_passed(flaw: str) -> None:
+    def looks(judge: Judgement) -> None:
+        judge.each((one for one in judge.answers if one.generated), "a token", lambda _: None)
+
+    drawn = exchange(THIRD, token(), role="spelling")
+    answers = (YES, drawn, YES) if flaw == "refusal" else (YES, YES)
+    found = verdict(declared("OWN-001", looks), *answers, stopped="interrupted")
+    assert (found.verdict, found.reason) == ("inconclusive", "the answers are not complete: interrupted")
+    assert verdict(declared("OWN-001", looks), *answers).verdict == (
+        "passed" if flaw == "refusal" else "not_applicable"
+    )
+
+
+def test_an_invariant_does_not_see_refusals_without_support() -> None:
+    def looks(judge: Judgement) -> None:
+        judge.each(judge.answers, "something", lambda one: str(one.status))
+
+    case = declared("OWN-001", looks)
+    found = judge(case, evidence(YES, exchange(OTHER, refusal(418)), NO, exchange(THIRD, token()), NO), CONTRACT)
+    assert "418" not in found.actual
+    assert found.witnesses == (1, 4)
+
+
+# One defect, one finding
+
+
+def row(identifier: str, template: Template, **more: Any) -> Case:
+    """A case of the catalogue's row of that name that wants a token for one request."""
+    requirement = replace(catalogue.load().requirements[identifier], **more)
+    return granted(identifier, template, row=requirement)
+
+
+def found_in(cases: list[Case], *exchanges: Exchange) -> dict[str, str]:
+    """What each case follows, by its ID."""
+    return {one.case.id: one.follows for one in result(cases, evidence(*exchanges), CONTRACT).cases}
+
+
+def test_a_row_follows_the_one_that_it_joins_where_the_same_request_shows_both() -> None:
+    first, second = row("AUTH-001", OTHER), row("CTYPE-001", OTHER, joins=("AUTH-001",))
+    assert found_in([first, second], *seen_twice(OTHER, answer(500))) == {"AUTH-001": "", "CTYPE-001": "AUTH-001"}
+    elsewhere = row("CTYPE-001", THIRD, joins=("AUTH-001",))
+    both = (*seen_twice(OTHER, answer(500)), *seen_twice(THIRD, answer(500)))
+    assert found_in([first, elsewhere], *both) == {"AUTH-001": "", "CTYPE-001": ""}
+
+
+def test_the_reason_of_the_run_names_the_leaders_alone() -> None:
+    cases = [row("AUTH-001", OTHER), row("CTYPE-001", OTHER, joins=("AUTH-001",))]
+    found = result(cases, evidence(*seen_twice(OTHER, answer(500))), CONTRACT)
+    assert (found.verdict, found.reason) == ("non-conformant", "unmet: AUTH-001")
+    assert [one.verdict for one in found.cases] == ["failed", "failed"]
+    assert [one.finding for one in found.cases] == [True, False]
+
+
+def test_a_failure_never_hides_behind_a_warning() -> None:
+    mild = row("AUTH-001", OTHER, level=catalogue.Level.SHOULD)
+    cases = [mild, row("CTYPE-001", OTHER, joins=("AUTH-001",))]
+    found = result(cases, evidence(*seen_twice(OTHER, refusal())), CONTRACT)
+    assert [one.verdict for one in found.cases] == ["warning", "failed"]
+    assert found.cases[1].follows == ""
+    assert found.reason == "unmet: CTYPE-001"
+
+
+@pytest.mark.parametrize(
+    ("octets", "theirs", "follows"),
+    [
+        (answer(501, b"a"), answer(501, b"a"), "GRANT-001"),
+        (answer(501, b"a"), answer(501, b"b"), ""),
+        (answer(501, b"a"), answer(500, b"a"), ""),
+        (refusal(400, "x"), refusal(400, "x"), ""),
+    ],
+)
+def test_a_later_row_follows_the_crash_of_an_unknown_grant(octets: bytes, theirs: bytes, follows: str) -> None:
+    both = (*seen_twice(OTHER, octets), *seen_twice(THIRD, theirs))
+    assert found_in([row("GRANT-001", OTHER), row("GRANT-004", THIRD)], *both)["GRANT-004"] == follows
+    assert found_in([row("AUTH-001", THIRD), row("GRANT-001", OTHER)], *both) == {"AUTH-001": "", "GRANT-001": ""}
+
+
+def test_a_token_for_wrong_credentials_is_a_finding_beside_a_token_for_an_unknown_grant() -> None:
+    requirements = catalogue.load().requirements
+    wrong = turned_down("AUTH-026", THIRD, row=requirements["AUTH-026"])
+    grant = turned_down("GRANT-001", OTHER, row=requirements["GRANT-001"])
+    both = (*seen_twice(OTHER, token()), *seen_twice(THIRD, token()))
+    found = result([wrong, grant], evidence(*both), CONTRACT)
+    assert found.reason == "unmet: AUTH-026, GRANT-001"
+
+
+def test_a_generated_failure_follows_the_row_of_its_deviation() -> None:
+    def looks(judge: Judgement) -> None:
+        drawn = (one for one in judge.answers if one.generated)
+        judge.each(drawn, "a token", lambda one: None if one.granted else one.words())
+
+    requirement = catalogue.load().requirements["GEN-001"]
+    generated = replace(declared("GEN-001", looks, row=requirement), generated=("spelling",))
+    drawn = exchange(THIRD, refusal(), role="spelling", how="CTYPE-002 the media type in capitals")
+    both = (*seen_twice(OTHER, refusal(404)), YES, drawn, YES, replace(drawn, attempt=2), YES)
+    assert found_in([row("CTYPE-002", OTHER), generated], *both)["GEN-001"] == "CTYPE-002"
+    assert found_in([row("CTYPE-003", OTHER), generated], *both)["GEN-001"] == ""
+
+
+def test_what_passed_follows_nothing() -> None:
+    cases = [row("AUTH-001", OTHER), row("CTYPE-001", VALID, joins=("AUTH-001",))]
+    assert found_in(cases, *seen_twice(OTHER, answer(500)))["CTYPE-001"] == ""
+    verdicts = [Verdict(cases[0], "failed"), Verdict(cases[1], "failed")]
+    assert [one.follows for one in joined(verdicts, evidence())] == ["", ""]
+
+
+# The verdict of a run
+
+
+def of(*verdicts: str, level: str = "MUST", undecidable: bool = False) -> list[Verdict]:
+    cases = [granted(f"OWN-{at:03}", OTHER, level=level) for at, _ in enumerate(verdicts)]
+    rows = [replace(case, requirement=replace(case.requirement, undecidable=undecidable)) for case in cases]
+    return [Verdict(case, name, reason=f"because {name}") for case, name in zip(rows, verdicts, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        (of("passed", "observed", "waived", "not_applicable"), "conformant"),
+        (of("passed", "failed", "inconclusive", "error"), "non-conformant"),
+        (of("passed", "inconclusive"), "inconclusive"),
+        (of("passed", "error"), "inconclusive"),
+        (of("not_applicable", "not_applicable"), "inconclusive"),
+        (of(), "inconclusive"),
+        ([*of("passed"), *of("inconclusive", undecidable=True)], "conformant"),
+        ([*of("passed"), *of("inconclusive", level="SHOULD")], "conformant"),
+        ([*of("passed"), *of("inconclusive", level="MAY")], "conformant"),
+        ([*of("passed"), *of("warning", level="SHOULD")], "conformant"),
+        (of("inconclusive", level="MAY"), "inconclusive"),
+        ([*of("passed"), *of("failed", level="MAY")], "non-conformant"),
+    ],
+)
+def test_the_verdict_of_a_run_follows_from_those_of_its_cases(verdicts: list[Verdict], expected: str) -> None:
+    found = concluded(verdicts, [one.case for one in verdicts], fail_on="must", stopped="")
+    assert found.verdict == expected
+
+
+def test_a_run_that_ended_early_is_never_conformant() -> None:
+    verdicts = of("passed", "passed")
+    found = concluded(verdicts, [one.case for one in verdicts], fail_on="must", stopped="interrupted")
+    assert (found.verdict, found.reason) == ("inconclusive", "the run ended early: interrupted")
+    verdicts = of("passed", "failed")
+    assert concluded(verdicts, [], fail_on="must", stopped="interrupted").verdict == "non-conformant"
+
+
+def test_what_may_stay_undecided_is_told_truly_where_nothing_else_was_asked() -> None:
+    verdicts = of("inconclusive", level="MAY")
+    assert (
+        concluded(verdicts, [], fail_on="must", stopped="").reason == "nothing could be decided: because inconclusive"
+    )
+    verdicts = of("not_applicable")
+    assert concluded(verdicts, [], fail_on="must", stopped="").reason == "no selected case applies to this target"
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "expected"),
+    [("must", "conformant"), ("should", "non-conformant"), ("never", "conformant")],
+)
+def test_warnings_count_where_they_are_asked_to(fail_on: judging.FailOn, expected: str) -> None:
+    verdicts = [*of("passed"), *of("warning", level="SHOULD")]
+    assert concluded(verdicts, [], fail_on=fail_on, stopped="").verdict == expected
+
+
+def test_failures_are_told_also_where_they_do_not_fail_the_command() -> None:
+    assert concluded(of("failed"), [], fail_on="never", stopped="").verdict == "non-conformant"
+
+
+def test_an_unusable_target_decides_nothing() -> None:
+    cases = [granted("OWN-001", VALID), turned_down("OWN-002", OTHER)]
+    found = result(cases, evidence(NO), CONTRACT, closed="the valid request is refused")
+    assert found.verdict == "unusable"
+    assert {one.verdict for one in found.cases} == {"inconclusive"}
+    assert {one.reason for one in found.cases} == {"the valid request is refused"}
+
+
+# What a case expects, and what a reply compares
+
+
+def test_what_a_case_expects_comes_from_what_judges() -> None:
+    def two(one: Reply, other: Reply) -> None:
+        one.must_be(GRANTED | INVALID_REQUEST)
+        other.must_have_the_outcome_of(one)
+
+    found = expectation(declared("OWN-001", two, one=OTHER, other=THIRD), CONTRACT)
+    assert found == ("one: a token, or 400 invalid_request", "other: the outcome of one")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (token(), token(), "passed"),
+        (refusal(400, "a"), refusal(400, "a"), "passed"),
+        (refusal(400, "a"), refusal(400, "b"), "failed"),
+        (refusal(400, "a"), refusal(401, "a"), "failed"),
+        (refusal(400, "a"), token(), "failed"),
+        (answer(429), token(), "inconclusive"),
+        (token(), answer(429), "inconclusive"),
+    ],
+)
+def test_two_answers_are_of_one_class_where_status_and_code_agree(one: bytes, other: bytes, expected: str) -> None:
+    def alike(one: Reply, other: Reply) -> None:
+        one.must_have_the_outcome_of(other)
+
+    case = declared("OWN-001", alike, one=OTHER, other=THIRD)
+    found = judge(case, evidence(YES, exchange(OTHER, one), exchange(THIRD, other), YES), CONTRACT)
+    assert found.verdict == expected
+
+
+def test_answers_know_the_cases_that_asked_for_them() -> None:
+    cases = (granted("OWN-001", OTHER), turned_down("OWN-002", OTHER), granted("OWN-003", THIRD))
+    found: tuple[Answer, ...] = evidence(YES, exchange(OTHER, token()), cases=cases).answers
+    assert [sorted(one.cases) for one in found] == [[], ["OWN-001", "OWN-002"]]
+    assert json.loads(found[1].body)["token_type"] == "Bearer"
