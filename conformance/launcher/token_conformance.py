@@ -9,7 +9,7 @@ def main() -> None:
     """Runs the command line of the suite; exits with 4 where another distribution's package would be run instead."""
     try:
         import conformance  # noqa: PLC0415 - the import is what is tried
-    except ImportError:
+    except Exception:  # noqa: BLE001 - whatever a namesake does on import, it is not ours
         conformance = None  # type: ignore[assignment]
     if getattr(conformance, "DISTRIBUTION", None) != "token-conformance":
         place = getattr(conformance, "__file__", None) or "nowhere"
