@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -73,7 +73,9 @@ def cli() -> None:
 @click.option("--seed", metavar="N", help="Seed of the generated requests. [default: 1]")
 @click.option("--concurrency", metavar="N", help="Exchanges in flight. [default: 4]")
 @click.option("--max-rps", metavar="N", help="Exchanges a second. [default: none on loopback, else 20]")
+@click.option("--safe", is_flag=True, help="For production: harmless requests alone, one a second.")
 @click.option("--timeout", metavar="SECONDS", help="How long an answer may take. [default: 10]")
+@click.option("--max-duration", metavar="SECONDS", help="How long the sending may take in all. [default: 900]")
 @click.option("--ca-bundle", metavar="F", help="Certificates of a private CA.")
 @click.option("--client-cert", metavar="F", help="Certificate (PEM) to show to the server.")
 @click.option("--client-key", metavar="F", help="Its key (PEM), where that stands in a file of its own.")
@@ -101,13 +103,54 @@ def run(*, dry_run: bool, quiet: bool, verbose: bool, **flags: object) -> None:
     from conformance.case import CaseError  # noqa: PLC0415
     from conformance.target import SettingsError  # noqa: PLC0415
 
+    cwd = _cwd()
     try:
-        code = session.run(
-            flags, os.environ, Path.cwd(), dry_run=dry_run, quiet=quiet, verbose=verbose, prompt=_prompt()
-        )
+        code = session.run(flags, os.environ, cwd, dry_run=dry_run, quiet=quiet, verbose=verbose, prompt=_prompt())
     except (SettingsError, CaseError) as error:
         fail(str(error))
     raise SystemExit(code)
+
+
+@cli.command()
+@click.argument("place", metavar="RUN", type=click.Path(exists=True, path_type=Path))
+@click.option("--profile", metavar="FILE", help="The profile of the run, where it is not built in.")
+@click.option("--select", metavar="ID|AREA[,..]", multiple=True, help="Judge only these. [default: as the run]")
+@click.option(
+    "--cases", metavar="FILE", multiple=True, type=click.Path(exists=True, path_type=Path), help="Cases of your own."
+)
+@click.option("--fail-on", type=click.Choice(["must", "should", "never"]), help="[default: as the run]")
+@click.option("--report-dir", metavar="DIR", type=click.Path(path_type=Path), help="[default: the folder of the run]")
+@click.option("-q", "--quiet", is_flag=True, help="Only the summary line.")
+@click.option("-v", "--verbose", is_flag=True, help="Every case on a line.")
+def judge(*, place: Path, quiet: bool, verbose: bool, **asked: Any) -> None:
+    """Judge a recording once more, offline, and write its reports.
+
+    RUN is the folder of a run or the exchanges.jsonl in it. A run that was killed left its folder beside the place
+    where it would have been put, with a name that begins with a dot; what it recorded is judged as interrupted.
+
+    Exit codes: those of run; an interrupted recording in which nothing failed gives 3.
+    """
+    if quiet and verbose:
+        fail("--quiet and --verbose exclude each other; give one of them")
+    _cwd()
+    from conformance import rejudging  # noqa: PLC0415
+    from conformance.case import CaseError  # noqa: PLC0415
+    from conformance.target import SettingsError  # noqa: PLC0415
+
+    asked["select"] = tuple(name.strip() for names in asked["select"] for name in names.split(","))
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    try:
+        code = rejudging.judge(rejudging.Asked(place, **asked), color=color, quiet=quiet, verbose=verbose)
+    except (SettingsError, CaseError) as error:
+        fail(str(error))
+    raise SystemExit(code)
+
+
+def _cwd() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        fail(f"the working directory cannot be used: {error.strerror}")
 
 
 def _prompt() -> Callable[[str], str] | None:

@@ -322,7 +322,9 @@ def _open_tunnel(sock: socket.socket, request: bytes, end: float, limit: float) 
         # A proxy that cannot get through may do so the next time; one that will not does not change its mind.
         ending = Ending.UNREACHABLE if status >= 500 else Ending.PROXY
         raise NoConnectionError(ending, f"the proxy refused the tunnel: {words}")
-    if not re.search(rb"\r?\n\r?\n\Z", head):
+    if re.search(rb"\n\r?\n", head) is None:
+        raise NoConnectionError(Ending.PROXY, "the proxy broke off its answer")
+    if not head.endswith((b"\n\r\n", b"\n\n")):
         raise NoConnectionError(Ending.PROXY, "the proxy sent more than an answer before the tunnel was used")
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance import engine
+from conformance.harmless import harmless
 from conformance.target import Credentials, Secret, SettingsError, Target, shown, target_at
 from conformance.wire import WireError, tls_context
 
@@ -35,7 +36,7 @@ def inquiry(
         at_end: registers what has to be closed; it gets the embedded endpoint's, if that was started.
 
     Raises:
-        SettingsError: the CA bundle holds no usable certificate.
+        SettingsError: the CA bundle holds no usable certificate, or no selected case is harmless where it must be.
     """
     target = settings.target
     if target is None:
@@ -50,13 +51,24 @@ def inquiry(
         target=target,
         profile=settings.profile,
         limits=settings.limits,
-        cases=engine.applicable(cases, settings.profile),
+        cases=_chosen(settings, cases),
         known=known,
         examples=settings.examples,
         seed=settings.seed,
         fail_on=settings.fail_on,
         included=(*settings.select, *settings.include),
     )
+
+
+def _chosen(settings: Settings, cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    """The cases that the profile takes on and that may be sent to the target."""
+    chosen = engine.applicable(cases, settings.profile)
+    if not settings.limits.safe:
+        return chosen
+    left = harmless(chosen)
+    if not left:
+        raise SettingsError("--safe leaves out every case that is selected: each sends more than harmless requests")
+    return left
 
 
 def start(settings: Settings) -> tuple[Target, Callable[[], None]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from conformance import __version__, catalogue, judging
 from conformance.catalogue import Level
 from conformance.plan import CONTROL, Plan, Stimulus, plan
-from conformance.recording import Header, Recording, Writer
+from conformance.recording import Header, Recording, Writer, WritingError
 from conformance.reply import Contract
 from conformance.request import VALID
 from conformance.sending import INTERRUPTED, Gate, Sender
@@ -76,6 +76,7 @@ class Run:
         result: what follows from it.
         evidence: the answers, for reports.
         finished: seconds since the epoch.
+        fault: why the recording could not be written, if so.
     """
 
     inquiry: Inquiry
@@ -84,6 +85,7 @@ class Run:
     result: judging.Result
     evidence: judging.Evidence = field(repr=False)
     finished: float = 0.0
+    fault: str = ""
 
 
 def applicable(cases: Iterable[Case], profile: Profile) -> tuple[Case, ...]:
@@ -159,14 +161,27 @@ def header(inquiry: Inquiry) -> Header:
             "token_path": target.token_path,
             "embedded": target.embedded,
             "forwarded": target.forwarded,
+            "headers": [extra.name for extra in target.headers],
+            "parameters": [extra.name for extra in target.parameters],
         },
         loopback=target.loopback,
         settings={
             "client_id": target.credentials.client_id,
             "scope": target.scope,
+            # The real credentials travel where servers log them on this machine only.
+            "exposed_is_real": target.loopback,
+            "authorization": inquiry.profile.authorization,
+            "basic_encoding": inquiry.profile.basic_encoding,
+            "default_scope": inquiry.profile.default_scope,
+            "cases": [case.id for case in inquiry.cases],
+            "fail_on": inquiry.fail_on,
             "seed": inquiry.seed,
             "examples": inquiry.examples,
             "timeout": inquiry.limits.timeout,
+            "concurrency": inquiry.limits.concurrency,
+            "max_rps": inquiry.limits.max_rps,
+            "max_duration": inquiry.limits.max_duration,
+            "safe": inquiry.limits.safe,
         },
         started=time.time(),
     )
@@ -178,6 +193,7 @@ def conduct(
     record: Path | None = None,
     observe: Callable[[Exchange], None] | None = None,
     announce: Callable[[Sender, Plan], None] | None = None,
+    ended: Callable[[], None] = lambda: None,
 ) -> Run:
     """Carries out an inquiry: first controls, plan, confirmation, judgement.
 
@@ -186,12 +202,14 @@ def conduct(
         record: file that the exchanges are appended to as they end.
         observe: called with every exchange as it ends.
         announce: called with the plan before anything is sent.
+        ended: called when nothing is sent any more; from then on a keyboard interrupt is no longer understood.
 
-    A keyboard interrupt ends the sending; what was observed until then is recorded and judged.
+    A keyboard interrupt ends the sending, and so does a recording that cannot be written any more; what was observed
+    until then is judged.
 
     Raises:
         wire.WireError: the CA bundle cannot be used.
-        OSError: the recording cannot be written.
+        recording.WritingError: not even the first line of the recording can be written; nothing was sent.
     """
     writer: Writer | None = None
 
@@ -206,23 +224,55 @@ def conduct(
         announce(sender, planned(inquiry, sender))
     if record is not None:
         writer = Writer(record, sender.recording().header)
-    gate = Gate("closed", "the run was interrupted before the first answer")
+    gate, fault = Gate("closed", "the run was interrupted before the first answer"), ""
     try:
-        gate = sender.open()
-        if gate.state == "open":
-            _observe(inquiry, sender)
-        else:
-            sender.stop(gate.reason)
+        gate = _sent(inquiry, sender)
+        ended()
     except KeyboardInterrupt:
         sender.stop(INTERRUPTED)
+    except WritingError as error:
+        fault = str(error)
+        sender.stop(fault)
     finally:
+        ended()
         if writer is not None:
-            writer.close(skipped=sender.skipped, stopped=sender.stopped)
-    recording = sender.recording()
+            fault = _closed(writer, sender) or fault
+    return replace(judged(inquiry, sender.recording(), gate, finished=time.time()), fault=fault)
+
+
+def _sent(inquiry: Inquiry, sender: Sender) -> Gate:
+    """Sends everything, and says what the first controls did."""
+    gate = sender.open()
+    if gate.state == "open":
+        _observe(inquiry, sender)
+    else:
+        sender.stop(gate.reason)
+    return gate
+
+
+def _closed(writer: Writer, sender: Sender) -> str:
+    """Ends a recording; says why it could not be, if so."""
+    try:
+        writer.close(skipped=sender.skipped, stopped=sender.stopped)
+    except WritingError as error:
+        return str(error)
+    return ""
+
+
+def judged(inquiry: Inquiry, recording: Recording, gate: Gate, *, finished: float) -> Run:
+    """The run that a recording shows, whether it was just made or read from a file.
+
+    Args:
+        inquiry: what is to be found out.
+        recording: what was observed.
+        gate: what the first controls said.
+        finished: seconds since the epoch.
+    """
     evidence = judging.Evidence(recording, inquiry.known)
     closed = judging.closed(evidence)
-    result = judging.result(inquiry.cases, evidence, contract(inquiry, sender), fail_on=inquiry.fail_on, closed=closed)
-    return Run(inquiry, recording, gate, result, evidence, time.time())
+    agreed = contract(inquiry.profile, recording.header)
+    result = judging.result(inquiry.cases, evidence, agreed, fail_on=inquiry.fail_on, closed=closed)
+    return Run(inquiry, recording, gate, result, evidence, finished)
 
 
 def _observe(inquiry: Inquiry, sender: Sender) -> None:
@@ -248,15 +298,15 @@ def _remembering(
     return remembered
 
 
-def contract(inquiry: Inquiry, sender: Sender) -> Contract:
-    """What judgement needs to know of the profile and the target."""
+def contract(profile: Profile, header: Header) -> Contract:
+    """What judgement needs to know of the profile and the target; all of it stands in a recording."""
     return Contract(
-        profile=inquiry.profile,
-        token_path=inquiry.target.token_path,
-        loopback=inquiry.target.loopback,
-        exposed_is_real=sender.binder.exposes_the_real_client,
-        scope=inquiry.target.scope,
-        forwarded=inquiry.target.forwarded,
+        profile=profile,
+        token_path=str(header.target["token_path"]),
+        loopback=header.loopback,
+        exposed_is_real=bool(header.settings["exposed_is_real"]),
+        scope=header.settings["scope"],
+        forwarded=bool(header.target["forwarded"]),
     )
 
 
@@ -266,7 +316,7 @@ def _confirm(inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str
     known |= generated
     known[VALID.digest] = CONTROL
     evidence = judging.Evidence(sender.recording(), inquiry.known)
-    agreed = contract(inquiry, sender)
+    agreed = contract(inquiry.profile, evidence.recording.header)
     templates = {exchange.number: exchange.template for exchange in evidence.recording.exchanges}
     repeat: dict[str, Stimulus] = {}
     for case in inquiry.cases:

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+READ_RAW = "the server reads id and secret as they are"
+"""Why a form-encoded secret is not sent: the first valid request had one and was refused, the second had none."""
 
 
 class Inapplicable(Exception):  # noqa: N818 - it is an answer, not an error
@@ -45,6 +54,7 @@ class Bindings:
         headers: further fields of the valid request: name, value, whether the value is a secret.
         parameters: further parameters of the valid request, likewise.
         gate_scope: scope that the valid request must carry, if any.
+        user_agent: by what name the suite presents itself (RFC 9110, section 10.1.5).
     """
 
     client_id: str
@@ -63,6 +73,7 @@ class Bindings:
     headers: tuple[tuple[str, str, bool], ...] = field(default=(), repr=False)
     parameters: tuple[tuple[str, str, bool], ...] = field(default=(), repr=False)
     gate_scope: str | None = None
+    user_agent: str = "token-conformance"
 
 
 def form(text: str) -> str:
@@ -96,6 +107,33 @@ class Expression:
     def form(self) -> Expression:
         """The value form-encoded (RFC 6749, appendix B)."""
         return Edited(self, "form")
+
+    def percent_encoded(self) -> Expression:
+        """The value form-encoded with ``%20`` for a blank instead of ``+``."""
+        return Edited(self, "percent_encoded")
+
+    def first_word(self) -> Expression:
+        """What stands before the first blank; inapplicable where there is none."""
+        return Word(self, first=True)
+
+    def last_word(self) -> Expression:
+        """What stands after the last blank; inapplicable where there is none."""
+        return Word(self, first=False)
+
+    def special_form(self) -> Expression:
+        """The value form-encoded; inapplicable where that changes nothing, or where the server wants it as it is."""
+        return Edited(self, "special_form")
+
+    def needless_form(self) -> Expression:
+        """The value in the spelling that the server reads, with an escape for its first letter.
+
+        `Credentials` take it as it is. It is inapplicable where there is no ASCII letter.
+        """
+        return Edited(self, "needless_form")
+
+    def url_safe(self) -> Expression:
+        """Base64 in the alphabet for URLs (RFC 4648, section 5); inapplicable where that changes nothing."""
+        return Edited(self, "url_safe")
 
     def without_last(self) -> Expression:
         """The value without its last character."""
@@ -190,6 +228,9 @@ class Joined(Expression):
         return "".join(map(str, self.parts))
 
 
+_BLANKS = {"form": b"+", "percent_encoded": b"%20"}
+
+
 @dataclass(frozen=True, slots=True)
 class Edited(Expression):
     """A value changed by one edit; what came from a secret still does."""
@@ -206,8 +247,9 @@ class Edited(Expression):
         inner = self.inner.runs(bindings)
         whole = octets(inner)
         match self.edit:
-            case "form":
-                return tuple(Run(form_octets(run.data), secret=run.secret) for run in inner)
+            case "form" | "percent_encoded":
+                blank = _BLANKS[self.edit]
+                return tuple(Run(form_octets(run.data).replace(b"+", blank), secret=run.secret) for run in inner)
             case "base64":
                 return (Run(base64.b64encode(whole), secret=any(run.secret for run in inner)),)
             case "without_last":
@@ -222,13 +264,35 @@ class Edited(Expression):
                 at = len(whole) - len(inner[-1].data) + 2
                 return (*_part(inner, 0, at), Run(b" "), *_part(inner, at, len(whole)))
             case _:
-                swapped = tuple(Run(_case_swapped(run.data), secret=run.secret) for run in inner)
-                if octets(swapped) == whole:
-                    raise Inapplicable("the value has no letter whose case could be swapped")
-                return swapped
+                return _respelled(inner, self.edit, bindings)
 
     def __str__(self) -> str:
         return f"{self.edit.replace('_', ' ')}({self.inner})"
+
+
+@dataclass(frozen=True, slots=True)
+class Word(Expression):
+    """The first or the last of several words."""
+
+    inner: Expression
+    first: bool
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The octets of the word.
+
+        Raises:
+            Inapplicable: the value is a single word for this target.
+        """
+        inner = self.inner.runs(bindings)
+        whole = octets(inner)
+        if b" " not in whole:
+            raise Inapplicable("the configured scope is a single name: give two with --scope 'a b'")
+        if self.first:
+            return _part(inner, 0, whole.index(b" "))
+        return _part(inner, whole.rindex(b" ") + 1, len(whole))
+
+    def __str__(self) -> str:
+        return f"{'first' if self.first else 'last'} word({self.inner})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +333,40 @@ def _part(runs: tuple[Run, ...], start: int, end: int) -> tuple[Run, ...]:
     return tuple(parts)
 
 
+def _respelled(runs: tuple[Run, ...], edit: str, bindings: Bindings) -> tuple[Run, ...]:
+    """The value in another spelling, each run for itself.
+
+    Raises:
+        Inapplicable: the spelling is the one it has, or one that the server was found not to read.
+    """
+    if edit == "needless_form":
+        return _needless_form(runs, bindings)
+    if edit == "special_form" and not bindings.form_encoded:
+        raise Inapplicable(READ_RAW)
+    change, unchanged = _SPELLINGS[edit]
+    respelled = tuple(Run(change(run.data), secret=run.secret) for run in runs)
+    if octets(respelled) == octets(runs):
+        raise Inapplicable(unchanged)
+    return respelled
+
+
+def _url_safe(data: bytes) -> bytes:
+    return data.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _needless_form(runs: tuple[Run, ...], bindings: Bindings) -> tuple[Run, ...]:
+    whole = octets(runs)
+    found = re.search(rb"[A-Za-z]", whole)
+    if found is None:
+        raise Inapplicable("the value has no letter that could be escaped")
+
+    def spelled(data: bytes) -> bytes:
+        return form_octets(data) if bindings.form_encoded else data
+
+    data = spelled(whole[: found.start()]) + b"%%%02X" % ord(found.group()) + spelled(whole[found.end() :])
+    return (Run(data, secret=any(run.secret for run in runs)),)
+
+
 def _last_character(data: bytes) -> int:
     """Where the last character of UTF-8 text begins."""
     at = len(data) - 1
@@ -285,7 +383,8 @@ def _form_encoded(value: Expression) -> Expression:
     """The value with its symbols form-encoded and its literals left alone."""
     if isinstance(value, Joined):
         return Joined(tuple(map(_form_encoded, value.parts)))
-    return value if isinstance(value, Literal | Repeated) else value.form()
+    spelled = isinstance(value, Literal | Repeated) or (isinstance(value, Edited) and value.edit == "needless_form")
+    return value if spelled else value.form()
 
 
 def literal(value: Expression | str | bytes) -> Expression:
@@ -303,6 +402,13 @@ def octets(runs: tuple[Run, ...]) -> bytes:
 def form_octets(data: bytes) -> bytes:
     """Octets in application/x-www-form-urlencoded."""
     return quote_plus(data, safe="*-._").encode()
+
+
+_SPELLINGS: Mapping[str, tuple[Callable[[bytes], bytes], str]] = {
+    "special_form": (form_octets, "the secret has no character that form encoding changes"),
+    "url_safe": (_url_safe, "the Base64 of this client has neither + nor /"),
+    "case_swapped": (_case_swapped, "the value has no letter whose case could be swapped"),
+}
 
 
 def visible(data: bytes) -> str:
@@ -324,3 +430,4 @@ HOST = Symbol("host")
 PATH = Symbol("path")
 DOCUMENTED_PATH = Symbol("documented_path")
 SCHEME = Symbol("scheme")
+USER_AGENT = Symbol("user_agent")

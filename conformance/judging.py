@@ -99,9 +99,10 @@ class Evidence:
                 owners.setdefault(template.digest, set()).add(case.id)
         controls = sorted(
             (Answer(exchange) for exchange in recording.exchanges if exchange.template == VALID.digest),
-            key=lambda control: control.exchange.started,
+            key=lambda control: control.exchange.number,
         )
-        starts = [control.exchange.started for control in controls]
+        # A clock that is set back in the middle of a run must not move a control; the numbers go by start as well.
+        starts = [control.exchange.number for control in controls]
         granted = [control.granted for control in controls]
         self.answers = tuple(
             Answer(
@@ -153,19 +154,20 @@ class Evidence:
         return any((digest, 2) in self._by_template for digest in digests)
 
 
-def _supported(exchange: Exchange, starts: Sequence[float], granted: Sequence[bool]) -> bool:
-    before = bisect_left(starts, exchange.started) - 1
-    after = bisect_right(starts, exchange.started)
+def _supported(exchange: Exchange, starts: Sequence[int], granted: Sequence[bool]) -> bool:
+    before = bisect_left(starts, exchange.number) - 1
+    after = bisect_right(starts, exchange.number)
     return before >= 0 and granted[before] and after < len(granted) and granted[after]
 
 
 def _tokenless(exchange: Exchange) -> bool:
     """Whether the valid request got a 2xx without a token: no refusal, so that nothing has to stand beside it."""
-    return exchange.template == VALID.digest and 200 <= Answer(exchange).status < 300
+    control = Answer(exchange)
+    return exchange.template == VALID.digest and 200 <= control.status < 300 and not control.unreadable
 
 
 def _promise(control: Answer) -> int:
-    return 2 if control.granted else 1 if 200 <= control.status < 300 else 0
+    return 2 if control.granted else 1 if 200 <= control.status < 300 and not control.unreadable else 0
 
 
 def closed(evidence: Evidence) -> str:
@@ -190,7 +192,9 @@ def judge(case: Case, evidence: Evidence, contract: Contract, attempt: int = 1) 
     answers = tuple(filter(evidence.is_the_endpoints, evidence.answers))
     if attempt == 2:
         answers = tuple(answer for answer in answers if answer.exchange.attempt == 2)
-    judgement = Judgement(contract, tuple(answer for answer in answers if answer.supported or answer.granted))
+    judgement = Judgement(
+        contract, tuple(answer for answer in answers if (answer.supported or answer.granted) and not answer.unreadable)
+    )
     replies = {name: _reply(name, template.digest, evidence, judgement, attempt) for name, template in case.stimuli}
     arguments: dict[str, Any] = dict(replies)
     if "judge" in case.function.__code__.co_varnames[: case.function.__code__.co_argcount]:
@@ -219,9 +223,25 @@ def _reply(name: str, digest: str, evidence: Evidence, judgement: Judgement, att
     return Reply(name, None, judgement, f"not sent: {stopped}")
 
 
+def _within_bounds(note: Note, unmet: str) -> Note:
+    """A note with the verdict of its level, and at a length that a person reads."""
+    verdict = unmet if note.verdict == "unmet" else note.verdict
+    return replace(note, verdict=verdict, expected=_cut(note.expected, 400), actual=_cut(note.actual, 400))
+
+
+def _cut(text: str, length: int) -> str:
+    """A text, the end of a long one left out."""
+    return text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)"
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """Different texts in one line, which may have come from the wire in any number."""
+    return _cut("; ".join(dict.fromkeys(texts)), 2400)
+
+
 def _conclude(case: Case, judgement: Judgement) -> Verdict:
     requirement = case.requirement
-    notes = [replace(note, verdict=requirement.unmet) if note.verdict == "unmet" else note for note in judgement.notes]
+    notes = [_within_bounds(note, requirement.unmet) for note in judgement.notes]
     notes.sort(key=lambda note: _WORST.index(note.verdict))
     traits = dict(judgement.traits)
     for name, value in traits.items():
@@ -249,12 +269,10 @@ def _conclude(case: Case, judgement: Judgement) -> Verdict:
         case,
         worst.verdict,
         subject,
-        reason="" if plain else "; ".join(dict.fromkeys(_sentence(note, several=several) for note in shown)),
-        expected="; ".join(dict.fromkeys(note.expected for note in shown if note.expected)),
-        actual="; ".join(
-            dict.fromkeys(
-                f"{note.stimulus}: {note.actual}" if several and note.stimulus else note.actual for note in shown
-            )
+        reason="" if plain else _joined(_sentence(note, several=several) for note in shown),
+        expected=_joined(note.expected for note in shown if note.expected),
+        actual=_joined(
+            f"{note.stimulus}: {note.actual}" if several and note.stimulus else note.actual for note in shown
         ),
         changed=changed,
         witnesses=tuple(dict.fromkeys(number for note in shown for number in note.exchanges)),

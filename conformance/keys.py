@@ -352,6 +352,8 @@ KEYS = (
     Key("timeout", "limit", number(600), "timeout", 10.0),
     Key("concurrency", "limit", whole(1, 64), "concurrency", 4),
     Key("max-rps", "limit", number(), "max_rps"),
+    Key("safe", "limit", YES_NO, "safe", False),
+    Key("max-duration", "limit", number(86_400), "max_duration", 900.0),
     Key("config", "run", PATH, None),
     Key("select", "run", _NAMES, "select", ()),
     Key("include", "run", _NAMES, "include", ()),

@@ -53,6 +53,7 @@ VOCABULARY = b" ".join(
 )
 
 _COOKIE = re.compile(rb"^set-cookie[ \t]*:(?:[^=;\r\n]*=)?(?P<text>[^;\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_STRUCTURE = b'"{}[],:'
 _TOKEN68 = re.compile(rb"[A-Za-z0-9+/_\-]+")
 
 
@@ -165,27 +166,30 @@ def _parts(values: Iterable[bytes]) -> frozenset[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """An answer that can be kept: masked octets, and the facts of what was masked."""
+    """An answer that can be kept: masked octets, the facts of what was masked, and the content without its coding."""
 
     received: bytes
     token: Token | None
     echoes: tuple[Echo, ...]
+    content: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """Octets of an answer, joined or decoded, and where among the received ones each stands."""
+    """Octets of an answer, joined or decoded, and where among the received ones, or those of a base, each stands."""
 
     spelling: str
     data: bytes = field(repr=False)
     starts: Sequence[int] = field(repr=False)
     ends: Sequence[int] = field(repr=False)
+    base: _View | None = None
 
     def spans(self, start: int, end: int) -> list[Span]:
         """The stretches of received octets behind a stretch of the view."""
         if isinstance(self.starts, range):
             return [(self.starts[start], self.ends[end - 1])] if start < end else []
-        return _merged(zip(self.starts[start:end], self.ends[start:end], strict=True))
+        stretches = _merged(zip(self.starts[start:end], self.ends[start:end], strict=True))
+        return stretches if self.base is None else [span for one in stretches for span in self.base.spans(*one)]
 
 
 def mask(
@@ -224,26 +228,43 @@ def mask(
     if known is not None:
         found += [span for view in views for place in known.places(view.data) for span in view.spans(*place)]
     spans = _merged([*found_tokens, *found, *(match.span("text") for match in _COOKIE.finditer(received))])
-    masked = bytearray(received)
-    for start, end in spans:
-        # Control octets stay: no token holds any, and a line end that went would change what the answer is.
-        masked[start:end] = re.sub(rb"[^\x00-\x1f]", b"*", received[start:end])
-    for escape in _ESCAPE.finditer(content.data) if spans else ():
-        places = content.starts[escape.start() : escape.end()]
-        if any(masked[at] != received[at] for at in places):
-            # Half an escape would make JSON unreadable.
-            for at in places:
-                masked[at] = ord("*") if received[at] >= 0x20 else received[at]
-    numbers = (span for place in tokens.numbers(content.data) for span in content.spans(*place))
-    for start, end in numbers if spans else ():
-        if masked[start:end] != received[start:end]:
-            # A bare number stays one, so that the JSON round it can be judged.
-            masked[start:end] = re.sub(rb"[0-9]", b"1", received[start:end])
+    masked = _masked(received, content, body, spans) if spans else bytearray(received)
     if packed is not None or tokens.is_wide(body):
         # The octets of a compressed body give the token to anyone who unpacks them.
         for start, end in content.spans(0, len(content.data)):
             masked[start:end] = b"*" * (end - start)
-    return Masked(bytes(masked), tokens.facts_of(value, key) if value is not None else None, echoes)
+    content_ = b""
+    if packed:
+        uncoded = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed
+        plain = read(mask(uncoded, head=False, key=key, credentials=credentials).received)
+        content_ = plain.body if plain is not None else b""
+    return Masked(bytes(masked), tokens.facts_of(value, key) if value is not None else None, echoes, content_)
+
+
+def _masked(received: bytes, content: _View, body: bytes, spans: list[Span]) -> bytearray:
+    """The octets with some stretches masked, so that JSON among them stays JSON."""
+    masked = bytearray(received)
+    for start, end in spans:
+        # Control octets stay: no token holds any, and a line end that went would change what the answer is.
+        masked[start:end] = re.sub(rb"[^\x00-\x1f]", b"*", received[start:end])
+    for escape in _ESCAPE.finditer(content.data):
+        places = content.starts[escape.start() : escape.end()]
+        if any(masked[at] != received[at] for at in places):
+            # Half an escape would make it unreadable.
+            for at in places:
+                masked[at] = ord("*") if received[at] >= 0x20 else received[at]
+    for place in tokens.numbers(content.data):
+        stretches = content.spans(*place)
+        if any(masked[start:end] != received[start:end] for start, end in stretches):
+            # A bare number stays one.
+            for start, end in stretches:
+                masked[start:end] = re.sub(rb"[0-9]", b"1", received[start:end])
+    if any(masked.count(mark) != received.count(mark) for mark in _STRUCTURE) and tokens.is_json(body):
+        # A secret may end like a string of JSON does, with a quote: what holds the strings together stays.
+        edges = [0, *(edge for span in tokens.written(body) for edge in span), len(body)]
+        for at in (at for pair in range(0, len(edges), 2) for at in content.starts[edges[pair] : edges[pair + 1]]):
+            masked[at] = received[at]
+    return masked
 
 
 def _view(received: bytes, spans: list[Span]) -> _View:
@@ -310,13 +331,13 @@ def _decoded(view: _View, *, blank: bool) -> Iterator[_View]:
         for found in pattern.finditer(view.data):
             plain, (begin, end) = unescaped(found.group()), found.span()
             data += view.data[at:begin] + plain
-            starts.extend((*view.starts[at:begin], *(view.starts[begin],) * len(plain)))
-            ends.extend((*view.ends[at:begin], *(view.ends[end - 1],) * len(plain)))
+            starts.extend((*range(at, begin), *(begin,) * len(plain)))
+            ends.extend((*range(at + 1, begin + 1), *(end,) * len(plain)))
             at = end
         data += view.data[at:]
-        starts.extend(view.starts[at:])
-        ends.extend(view.ends[at:])
-        yield _View(spelling, bytes(data), starts, ends)
+        starts.extend(range(at, len(view.data)))
+        ends.extend(range(at + 1, len(view.data) + 1))
+        yield _View(spelling, bytes(data), starts, ends, view)
 
 
 def _echoes(

@@ -100,12 +100,14 @@ class Binder:
         profile: how credentials travel.
         nonce: fresh octets of the run, from which invented clients are made.
         form_encoded: whether id and secret are form-encoded before Base64.
+        user_agent: by what name the suite presents itself.
     """
 
     target: Target
     profile: Profile
     nonce: bytes = field(repr=False)
     form_encoded: bool
+    user_agent: str = "token-conformance"
 
     @property
     def exposes_the_real_client(self) -> bool:
@@ -135,6 +137,7 @@ class Binder:
             headers=_plain(self.target.headers),
             parameters=_plain(self.target.parameters),
             gate_scope=None if self.profile.default_scope else self.target.scope,
+            user_agent=self.user_agent,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from conformance import __version__, embedded, engine, settings
 from conformance.case import JUDGE, Case, CaseError, built_in, case_of, in_order
+from conformance.recording import WritingError
 from conformance.target import Secret, SettingsError
+from conformance.wire import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -48,6 +51,12 @@ class Suite:
         record: file for the recording, if it is kept.
         observe: called with every exchange as it ends.
         announce: called with the plan before anything is sent.
+        ended: called when nothing is sent any more.
+        judged: the run, where it was carried out already and nothing is to be sent.
+
+    Attributes:
+        run: the run, once there is one.
+        fault: why there is none, where the recording cannot be written.
     """
 
     def __init__(
@@ -58,11 +67,15 @@ class Suite:
         record: Path | None = None,
         observe: Callable[[Exchange], None] | None = None,
         announce: Callable[[Sender, Plan], None] | None = None,
+        ended: Callable[[], None] = lambda: None,
+        judged: engine.Run | None = None,
     ) -> None:
         self.run: engine.Run | None = None
+        self.fault = ""
         self._inquire = inquire
         self._chosen = chosen
-        self._record, self._observe, self._announce = record, observe, announce
+        self._record, self._observe, self._announce, self._ended = record, observe, announce, ended
+        self._judged = judged
         self._verdicts: dict[str, Verdict] = {}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -92,10 +105,27 @@ class Suite:
                 raise pytest.UsageError(
                     "the conformance cases need one process: an invariant looks at all answers (-n 0)"
                 )
-            inquiry = self._inquire(cases)
-            self.run = engine.conduct(inquiry, record=self._record, observe=self._observe, announce=self._announce)
-            self._verdicts = {verdict.case.id: verdict for verdict in self.run.result.cases}
+            self.run = self._judged or self._conducted(self._inquire(cases))
+            if self.run is None:
+                session.items.clear()
+            else:
+                self._verdicts = {verdict.case.id: verdict for verdict in self.run.result.cases}
         return (yield)
+
+    def _conducted(self, inquiry: engine.Inquiry) -> engine.Run | None:
+        try:
+            return engine.conduct(
+                inquiry,
+                record=self._record,
+                observe=self._observe,
+                announce=self._announce,
+                ended=self._ended,
+            )
+        except WritingError as error:
+            self.fault = str(error)
+            return None
+        except Exception as error:  # noqa: BLE001 - its frames hold what was sent and received, as its text may
+            raise _without_values(error) from None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -155,6 +185,13 @@ class Suite:
             terminalreporter.write_line(f"token endpoint: {result.verdict}: {result.reason}")
 
 
+def _without_values(error: Exception) -> RuntimeError:
+    """An error as its type and places; `--showlocals` and `--fulltrace` would show the values in them."""
+    reason = f": {error}" if isinstance(error, OSError | WireError) else ""
+    places = "".join(traceback.format_tb(error.__traceback__))
+    return RuntimeError(f"a fault of this suite: {type(error).__name__}{reason}\n{places}")
+
+
 def _case(item: pytest.Item) -> Case | None:
     return case_of(item.function) if isinstance(item, pytest.Function) else None
 
@@ -212,12 +249,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--token-timeout", help="seconds that an answer may take")
     group.addoption("--token-concurrency", help="exchanges in flight")
     group.addoption("--token-max-rps", help="exchanges a second")
+    group.addoption("--token-safe", action="store_true", default=None, help="harmless requests alone, one a second")
+    group.addoption("--token-max-duration", help="seconds that the sending may take in all")
 
 
 _OPTIONS = (
     "base_url", "path", "profile", "client_id", "scope", "config", "target", "ca_bundle", "allow_plain_http",
     "client_cert", "client_key", "proxy", "resolve",
-    "examples", "seed", "timeout", "concurrency", "max_rps",
+    "examples", "seed", "timeout", "concurrency", "max_rps", "max_duration", "safe",
 )  # fmt: skip
 
 

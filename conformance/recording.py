@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import stat
+import threading
 from dataclasses import asdict, dataclass, field
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +21,13 @@ class RecordingError(ValueError):
     """A recording cannot be read; the text names the file, the line and what is wrong."""
 
 
+class WritingError(OSError):
+    """A recording cannot be written any more; the text says why."""
+
+    def __str__(self) -> str:
+        return f"the recording cannot be written: {self.args[-1]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """What is known of an access token that is itself masked.
@@ -28,6 +38,8 @@ class Token:
         b64token: whether it fits the Authorization header as a Bearer token (RFC 6750, section 2.1).
         fingerprint: keyed digest; equal tokens of one run have equal ones.
         jwt: header and claim names with the times, where the token is a JWT.
+        places: keyed digests of its characters in order, two hexadecimal digits each, where it is no JWT; equal
+            characters at one place of two tokens have equal ones. A long token has one for several characters.
     """
 
     length: int
@@ -35,6 +47,7 @@ class Token:
     b64token: bool
     fingerprint: str
     jwt: Mapping[str, Any] | None = None
+    places: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,7 @@ class Exchange:
         echoes: credentials found in the answer.
         tls: TLS version, if any.
         cipher: TLS cipher suite as OpenSSL calls it, if any.
+        content: the content without its coding, masked, where it has one that can be undone.
     """
 
     number: int
@@ -99,6 +113,7 @@ class Exchange:
     echoes: tuple[Echo, ...] = ()
     tls: str | None = None
     cipher: str | None = None
+    content: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +125,10 @@ class Header:
         suite: version of the suite.
         edition: edition of the catalogue.
         profile: name of the profile.
-        target: name, base URL, token path and whether it is the embedded endpoint.
+        target: name, base URL, token path, whether it is the embedded endpoint, whether a proxy rewrites requests, and
+            the names of further headers and parameters.
         loopback: whether the target is on this machine.
-        settings: what the verdicts depend on: client id, scope, basic encoding, seed, timeout.
+        settings: what the verdicts depend on, and what a command that repeats a case has to name.
         started: seconds since the epoch.
     """
 
@@ -148,30 +164,68 @@ class Recording:
 class Writer:
     """Appends a recording to a file, a line an exchange, so that a killed run leaves what it saw.
 
+    A line that cannot be written whole is taken back, so that the file can be read whatever happens.
+
     Args:
         path: the file; it is created readable by its owner only.
         header: what the recording is about.
+
+    Raises:
+        WritingError: the file cannot be written; so do the methods.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        # A file that was there keeps the mode it had.
-        os.fchmod(descriptor, 0o600)
-        self._file: IO[str] = os.fdopen(descriptor, "w", encoding="utf-8")
-        self._line({"format": FORMAT, **asdict(header)})
+        self._lock = threading.Lock()
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            # A file that was there keeps the mode it had; a device is not ours to change.
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.fchmod(descriptor, 0o600)
+        except OSError as error:
+            raise WritingError(error.strerror) from None
+        self._descriptor: int | None = descriptor
+        self._size = 0
+        try:
+            self._line({"format": FORMAT, **asdict(header)})
+        except BaseException:
+            self._end()
+            raise
 
     def append(self, exchange: Exchange) -> None:
-        """Writes one exchange."""
+        """Writes one exchange; nothing after the end."""
         self._line(exchange_record(exchange))
 
     def close(self, *, skipped: Mapping[str, str], stopped: str) -> None:
         """Writes the footer, whose presence shows that nothing is missing."""
-        self._line({"end": True, "skipped": dict(skipped), "stopped": stopped})
-        self._file.close()
+        try:
+            self._line({"end": True, "skipped": dict(skipped), "stopped": stopped})
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+            self._descriptor = None
 
     def _line(self, record: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n")
-        self._file.flush()
+        line = (json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n").encode()
+        with self._lock:
+            if self._descriptor is None:
+                return
+            try:
+                written = 0
+                while written < len(line):
+                    written += os.write(self._descriptor, line[written:])
+                self._size += written
+            except BaseException as error:
+                # What is no regular file cannot be cut.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, self._size)
+                    os.lseek(self._descriptor, self._size, os.SEEK_SET)
+                if isinstance(error, OSError):
+                    raise WritingError(error.strerror) from None
+                raise
 
 
 def exchange_record(exchange: Exchange) -> dict[str, Any]:
@@ -179,6 +233,7 @@ def exchange_record(exchange: Exchange) -> dict[str, Any]:
     record = asdict(exchange)
     record["sent"] = exchange.sent.decode("latin-1")
     record["received"] = exchange.received.decode("latin-1")
+    record["content"] = exchange.content.decode("latin-1")
     return record
 
 
@@ -190,6 +245,7 @@ def exchange_of(record: Mapping[str, Any]) -> Exchange:
             **record,
             "sent": record["sent"].encode("latin-1"),
             "received": record["received"].encode("latin-1"),
+            "content": record["content"].encode("latin-1"),
             "token": Token(**token) if token is not None else None,
             "echoes": tuple(Echo(**echo) for echo in record["echoes"]),
         },

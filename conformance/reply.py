@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from conformance.expression import visible
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from conformance.profiles import Profile
     from conformance.recording import Echo, Exchange, Token
 
+_CUT_OFF = ("header-too-large", "body-too-large")
 _TIMEOUTS = ("connect-timeout", "first-byte-timeout", "exchange-timeout")
 
 
@@ -34,9 +36,22 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(plain) == len(pairs):
         return plain
     found = DuplicateMembers(plain)
-    names = [name for name, _ in pairs]
-    found.repeated = frozenset(name for name in plain if names.count(name) > 1)
+    names = Counter(name for name, _ in pairs)
+    found.repeated = frozenset(name for name, times in names.items() if times > 1)
     return found
+
+
+# Most answers of a run are octet for octet the same, and each is read for judging, confirming and the reports.
+_read = lru_cache(maxsize=256)(read)
+
+
+@lru_cache(maxsize=256)
+def _json(body: bytes) -> Any:
+    text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    try:
+        return json.loads(text, object_pairs_hook=_object, strict=False)
+    except (ValueError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,7 @@ class Reading:
     @cached_property
     def message(self) -> Message | None:
         """The final response, as leniently as it can be read; ``None`` where nothing like one came."""
-        return read(self.exchange.received, head=self.exchange.head, closed=self.exchange.ending == "closed")
+        return _read(self.exchange.received, head=self.exchange.head, closed=self.exchange.ending == "closed")
 
     @property
     def answered(self) -> bool:
@@ -95,17 +110,25 @@ class Reading:
 
     @property
     def body(self) -> bytes:
-        """The content of the answer, transfer coding removed."""
+        """The content of the answer, transfer and content coding removed."""
+        if self.coded:
+            return self.exchange.content
         return self.message.body if self.message is not None else b""
+
+    @property
+    def coded(self) -> bool:
+        """Whether the content travelled in a content coding, such as gzip."""
+        return any(value.lower() not in ("", "identity") for value in self.values("Content-Encoding"))
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether the content travelled in a content coding that cannot be undone here."""
+        return self.coded and not self.exchange.content and self.message is not None and bool(self.message.body)
 
     @cached_property
     def json(self) -> Any:
         """The content read as JSON; ``None`` where it is none. Names that occur twice give `DuplicateMembers`."""
-        text = self.body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-        try:
-            return json.loads(text, object_pairs_hook=_object, strict=False)
-        except (ValueError, RecursionError):
-            return None
+        return _json(self.body)
 
     @property
     def error(self) -> str | None:
@@ -127,6 +150,11 @@ class Reading:
         """The answer in a few words, such as ``401 invalid_client``; nothing of it needs masking."""
         if not self.answered or self.message is None:
             return f"no answer ({self.exchange.detail or self.exchange.ending})"
+        if self.status == 0 or self.exchange.ending in _CUT_OFF:
+            return f"{self._content_in_words()} ({self.exchange.detail or self.exchange.ending})"
+        return self._content_in_words()
+
+    def _content_in_words(self) -> str:
         if self.granted:
             return f"{self.status} with a token"
         if self.error is not None:
@@ -134,7 +162,9 @@ class Reading:
             return f"{self.status} {visible(error.encode('utf-8', 'replace'))}"
         if not self.body:
             return f"{self.status} without content"
-        return f"{self.status} with {visible((self.media_type or 'untyped').encode('latin-1', 'replace'))} content"
+        kind = self.media_type or "untyped"
+        kind = kind if len(kind) <= 60 else kind[:60] + "..."
+        return f"{self.status} with {visible(kind.encode('latin-1', 'replace'))} content"
 
 
 @dataclass(frozen=True, slots=True)

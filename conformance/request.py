@@ -18,6 +18,7 @@ from conformance.expression import (
     HOST,
     PATH,
     SECRET,
+    USER_AGENT,
     Bindings,
     Credentials,
     Expression,
@@ -255,6 +256,7 @@ VALID = Template(
         Line(b"Authorization", Credentials(CLIENT_ID, SECRET)),
         Line(b"Content-Type", literal(FORM)),
         Line(b"Accept", literal("*/*")),
+        Line(b"User-Agent", USER_AGENT),
         Line(b"Content-Length", None),
         Line(b"Connection", literal("close")),
     ),
@@ -283,12 +285,15 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
     # Gateway keys go next to the first Host: whatever a case does to the other lines, they stay as configured, once.
     hosts = [at for at, line in enumerate(template.fields) if _same(line.name, "Host")]
     gateway = hosts[0] + 1 if hosts else 0
+    named = any(name.lower() == "user-agent" for name, _, _ in bindings.headers)
     for line in template.fields[:gateway]:
         runs += _line(line, length, bindings)
     for name, text, secret in bindings.headers:
         runs += [Run(name.encode() + b": "), Run(text.encode(), secret=secret), Run(b"\r\n")]
     for line in template.fields[gateway:]:
-        runs += _line(line, length, bindings)
+        # Whoever configured a name for the suite to go by wants no second one beside it.
+        if not (named and line.value == USER_AGENT):
+            runs += _line(line, length, bindings)
     runs += [Run(b"\r\n"), *body]
     encoded = _encoded(tuple(runs))
     if template.transport is not None and encoded.secrets:

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import secrets as randomness
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 from conformance.known import published
 from conformance.spellings import (
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 BATCH = 400_000
 """Stretches in one index: a set that is larger is slower for each look into it."""
+
+PIECE = 1 << 20
+"""Octets that are searched at a time, where lines can be told apart."""
 
 _FOLD = bytes.maketrans(b"+", b" ")
 _CANARY = "canary"
@@ -115,7 +120,8 @@ class _Search:
         self._indexes = [Index()]
         self._one_line = True
         for kind, text in ((_CANARY, canary), *known.secrets):
-            for one in {text.encode("utf-8", "surrogatepass"), in_octets(text)}:
+            plain = text.encode("utf-8", "surrogatepass")
+            for one in {plain, in_octets(text), quote_plus(plain).encode()}:
                 self._enter(kind, one)
         for token in self._tokens:
             self._enter("token", token)
@@ -131,11 +137,20 @@ class _Search:
         """What is found in one text."""
         if self._one_line:
             # Most lines of the messages in a recording are the same in every exchange.
-            data = b"\n".join(dict.fromkeys(data.replace(b"\\n", b"\n").split(b"\n")))
+            lines = dict.fromkeys(data.replace(b"\\n", b"\n").split(b"\n"))
+            return list(dict.fromkeys(hit for piece in _pieces(lines) for hit in self._of_piece(name, piece)))
+        return self._of_piece(name, data)
+
+    def _of_piece(self, name: str, data: bytes) -> list[Hit]:
         found = views(data)
         texts = [("plain" if depth == 0 else "escaped", view) for depth, view in enumerate(found)]
-        texts += [(how, view) for one in found for how, text in decoded(one) for view in views(text)]
-        return list(dict.fromkeys(hit for spelling, text in texts for hit in self._hits(name, spelling, _folded(text))))
+        texts += decoded(found)
+        # What stands there as it is stands there without its escapes, too: the first spelling is the one to name.
+        hits: dict[str, Hit] = {}
+        for spelling, text in texts:
+            for hit in self._hits(name, spelling, _folded(text)):
+                hits.setdefault(hit.kind, hit)
+        return list(hits.values())
 
     def _hits(self, name: str, spelling: str, text: bytes) -> Iterator[Hit]:
         for index in self._indexes:
@@ -156,9 +171,31 @@ class _Search:
 
     def _is_public(self, window: bytes) -> bool:
         if not self._public:
-            joined = "\n".join((*self._public_texts, *published())).encode("utf-8", "surrogatepass")
-            self._public = b"\n".join(_folded(view) for view in views(joined)).lower()
-        return window.lower() in self._public
+            self._public = _searchable(self._public_texts)
+        return window.lower() in self._public or window.lower() in _common()
+
+
+@lru_cache(maxsize=1)
+def _common() -> bytes:
+    return _searchable(published())
+
+
+def _searchable(texts: Iterable[str]) -> bytes:
+    joined = "\n".join(texts).encode("utf-8", "surrogatepass")
+    return b"\n".join(_folded(view) for view in views(joined)).lower()
+
+
+def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines joined to pieces of some `PIECE` octets: a text takes thirty times its size while it is searched."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        piece.append(line)
+        size += len(line)
+        if size >= PIECE:
+            yield b"\n".join(piece)
+            piece, size = [], 0
+    yield b"\n".join(piece)
 
 
 def _folded(text: bytes) -> bytes:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from conformance import known, masking, wire
 from conformance.expression import Inapplicable, octets
+from conformance.pace import PATIENCE, Endurance, Pace, retry_after
 from conformance.plan import CONTROL, CONTROL_EVERY, WRONG_SECRETS, Binder, Plan, Stimulus
-from conformance.recording import Exchange, Header, Recording
+from conformance.recording import Exchange, Header, Recording, WritingError
 from conformance.reply import Reading
 from conformance.request import Encoded, encode, tries_wrong_secret
 
@@ -22,55 +23,27 @@ if TYPE_CHECKING:
     from conformance.profiles import Profile
     from conformance.target import Limits, Target
 
+__all__ = ["INTERRUPTED", "PATIENCE", "Gate", "Pace", "Sender", "gate_of"]
+
 INTERRUPTED = "interrupted"
 """Reason of an end that the user brought about."""
-
-PATIENCE = 30.0
-"""Seconds that a run waits in all because the server asks for less."""
 
 APART = 1.0
 """Seconds before a control is repeated, and before a rate-limited request is where the server does not say."""
 
+GRACE = 3.0
+"""Seconds that the exchanges under way are given after an interrupt; what they bring later is not recorded."""
+
 RECOVERIES = 3
 """Times that a control is repeated before the target is given up."""
 
+CAPS = wire.Caps(header=64 << 10, body=512 << 10)
+"""What is taken of an answer: a token answer is a hundredth of that, and every octet of it is searched for secrets."""
+
+TOO_LONG = "the run took longer than --max-duration"
+"""Reason of an end that the clock brought about."""
+
 Observer = "Callable[[Exchange], None]"
-
-
-class Pace:
-    """Spaces the starts of exchanges evenly, and holds all of them back when the server asks for it.
-
-    Args:
-        per_second: exchanges a second; ``None`` for no bound.
-    """
-
-    def __init__(self, per_second: float | None) -> None:
-        self._interval = 1 / per_second if per_second else 0.0
-        self._lock = threading.Lock()
-        self._next = 0.0
-        self._patience = PATIENCE
-
-    def wait(self, ended: threading.Event) -> None:
-        """Returns when the next exchange may start, or at once when the sending has ended."""
-        with self._lock:
-            now = time.monotonic()
-            start = max(now, self._next)
-            self._next = start + self._interval
-        if start > now:
-            ended.wait(start - now)
-
-    def hold(self, seconds: float) -> bool:
-        """Holds every exchange back; says whether there was patience left for it."""
-        with self._lock:
-            now = time.monotonic()
-            free = max(now, self._next)
-            # Exchanges that are told to wait at the same time wait side by side.
-            longer = max(0.0, now + seconds - free)
-            if longer > self._patience:
-                return False
-            self._patience -= longer
-            self._next = free + longer
-            return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +80,13 @@ class Sender:
     def __init__(
         self, target: Target, profile: Profile, limits: Limits, header: Header, observe: Callable[[Exchange], None]
     ) -> None:
-        self.binder = Binder(target, profile, secrets.token_bytes(16), form_encoded=profile.basic_encoding != "raw")
+        self.binder = Binder(
+            target,
+            profile,
+            secrets.token_bytes(16),
+            form_encoded=profile.basic_encoding != "raw",
+            user_agent=f"token-conformance/{header.suite} (run {header.run})",
+        )
         self.exchanges: list[Exchange] = []
         self.skipped: dict[str, str] = {}
         self.stopped = ""
@@ -116,6 +95,9 @@ class Sender:
         self._route = wire.Route(target)
         self._deadlines = wire.Deadlines(limits.timeout, limits.timeout, limits.timeout * 1.05)
         self._pace = Pace(limits.max_rps)
+        self._endurance = Endurance(limits.timeout)
+        self._lanes = 1
+        self._until = time.monotonic() + limits.max_duration
         self._key = secrets.token_bytes(16)
         further = [octets_ for _, octets_, secret in self._extras() if secret]
         self._credentials = masking.secret_credentials(
@@ -125,6 +107,7 @@ class Sender:
         self._lock = threading.Lock()
         self._recovering = threading.Lock()
         self._ended = threading.Event()
+        self._abandoned = False
         self._started = 0
         self._since_control = 0
         self._wrong_secrets = 0
@@ -156,15 +139,15 @@ class Sender:
         reading = self._exchange(stimulus, encoded, attempt, spends=spends)
         if reading is not None and reading.rate_limited:
             self._wrong_secrets_over = self._wrong_secrets_over or f"the server answered {reading.words()}"
-            if not spends and self._pace.hold(_retry_after(reading)):
+            if not spends and self._pace.hold(retry_after(reading, APART)):
                 reading = self._exchange(stimulus, encoded, attempt, spends=spends)
         if reading is not None and reading.status == 423:
             self._wrong_secrets_over = "the server answered 423: it locks clients"
         return reading
 
     def _exchange(self, stimulus: Stimulus, encoded: Encoded, attempt: int, *, spends: bool) -> Reading | None:
-        self._pace.wait(self._ended)
-        if self._ended.is_set():
+        self._pace.wait(self._ended, self._until)
+        if self._is_over():
             return None
         if spends and self._wrong_secrets_over:
             self._hold_back(stimulus, self._wrong_secrets_over)
@@ -175,7 +158,7 @@ class Sender:
             self._wrong_secrets += spends
         head = stimulus.template.method.upper() == b"HEAD"
         address, context = self._route.over(stimulus.template.transport)
-        seen = wire.exchange(address, encoded.data, head=head, deadlines=self._deadlines, context=context)
+        seen = wire.exchange(address, encoded.data, head=head, deadlines=self._deadlines, caps=CAPS, context=context)
         masked = masking.mask(
             seen.received,
             head=head,
@@ -202,14 +185,37 @@ class Sender:
             spent=spends,
             token=masked.token,
             echoes=masked.echoes,
+            content=masked.content,
             tls=seen.tls_version,
             cipher=seen.cipher,
         )
         reading = Reading(exchange)
+        lanes = 1 if spends else self._lanes
+        self._endurance.take(len(seen.received), seen.finished, lanes, answered=reading.answered)
         with self._lock:
+            if self._abandoned:
+                return None
             self.exchanges.append(exchange)
-            self._observe(exchange)
+            try:
+                self._observe(exchange)
+            except WritingError:
+                # What was observed is what the recording holds.
+                self.exchanges.pop()
+                raise
         return reading
+
+    def _is_over(self) -> bool:
+        """Whether the sending has ended, by the clock too."""
+        if time.monotonic() >= self._until and not self._ended.is_set():
+            self.stop(TOO_LONG)
+        return self._ended.is_set()
+
+    def _worn_out(self, stimulus: Stimulus) -> bool:
+        """Whether a stimulus is held back since the target cost too much already; controls never are."""
+        why = self._endurance.over
+        if why:
+            self._hold_back(stimulus, why)
+        return bool(why)
 
     def _hold_back(self, stimulus: Stimulus, why: str) -> None:
         self.skipped.setdefault(stimulus.digest, f"not sent: {why}")
@@ -234,13 +240,14 @@ class Sender:
             and (reading.status == 401 or reading.error == "invalid_client")
             and self._profile.authorization == "basic"
             and self._profile.basic_encoding == "auto"
+            and not self._limits.safe
             and self._spelled_differently()
         ):
             # To a server that reads the other spelling, the first one was a wrong secret.
             self._wrong_secrets += 1
             self.binder = replace(self.binder, form_encoded=False)
             reading = self.send(CONTROL)
-        gate = _gate(reading, self._target)
+        gate = gate_of(reading, self._target)
         if gate.state == "tokenless" or (reading is not None and reading.exchange.ending == "certificate"):
             self.send(CONTROL, attempt=2)
         return replace(gate, form_encoded=self.binder.form_encoded)
@@ -257,9 +264,11 @@ class Sender:
         if 0 < reading.status < 500:
             self._wrong_secrets_over = self._wrong_secrets_over or "a control was refused"
         with self._recovering:
-            if self._ended.is_set():
+            if self._is_over():
                 return False
+            began = time.monotonic()
             reading = self._patiently(RECOVERIES)
+            self._endurance.wait(time.monotonic() - began)
             if reading is not None and reading.granted:
                 return True
             words = reading.words() if reading is not None else "nothing"
@@ -298,6 +307,7 @@ class Sender:
             threading.Thread(target=self._work, args=(jobs,), name=f"sender-{at}", daemon=True)
             for at in range(self._limits.concurrency)
         ]
+        self._lanes = len(workers)
         try:
             for worker in workers:
                 worker.start()
@@ -306,7 +316,7 @@ class Sender:
             for stimulus in plan.ordinary:
                 jobs.put(lambda stimulus=stimulus: self._ordinary(stimulus))  # type: ignore[misc]
             for stimulus in plan.generate() if plan.generate is not None else ():
-                if self._ended.is_set():
+                if self._is_over():
                     break
                 jobs.put(lambda stimulus=stimulus: self._ordinary(stimulus))  # type: ignore[misc]
         except BaseException as error:
@@ -316,16 +326,21 @@ class Sender:
             self._finish(jobs, workers)
         if self._fault is not None:
             raise self._fault
+        self._lanes = 1
         for stimulus in plan.intrusive:
-            self.send(stimulus)
-            self.control()
+            if not self._worn_out(stimulus):
+                self.send(stimulus)
+                self.control()
         self.control()
 
     def confirm(self, stimuli: Iterable[Stimulus]) -> None:
         """Sends stimuli once more, each beside a control, as the second attempt."""
+        self._endurance.renew()
         for stimulus in stimuli:
-            if self._ended.is_set():
+            if self._is_over():
                 return
+            if self._worn_out(stimulus):
+                continue
             if stimulus.spends:
                 self._spend((stimulus,), attempt=2)
             else:
@@ -341,8 +356,11 @@ class Sender:
                     worker.join(0.2)
         except KeyboardInterrupt:
             self.stop(INTERRUPTED)
+            end = time.monotonic() + min(self._limits.timeout + 1, GRACE)
             for worker in workers:
-                worker.join(self._limits.timeout + 1)
+                worker.join(max(end - time.monotonic(), 0))
+            with self._lock:
+                self._abandoned = True
             raise
 
     def _work(self, jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
@@ -357,6 +375,8 @@ class Sender:
                 self.stop(_cause(error))
 
     def _ordinary(self, stimulus: Stimulus) -> None:
+        if self._worn_out(stimulus):
+            return
         with self._lock:
             self._since_control += 1
             due = self._since_control % CONTROL_EVERY == 0
@@ -369,8 +389,10 @@ class Sender:
     def _spend(self, stimuli: Iterable[Stimulus], attempt: int = 1) -> None:
         """Tries wrong secrets of the real client, one at a time, a granted control after each."""
         for stimulus in stimuli:
-            if self._ended.is_set():
+            if self._is_over():
                 return
+            if self._worn_out(stimulus):
+                continue
             if self._wrong_secrets >= WRONG_SECRETS:
                 self._hold_back(stimulus, f"the budget of {WRONG_SECRETS} wrong secrets is spent")
             elif self._wrong_secrets_over:
@@ -390,22 +412,30 @@ _HOPELESS = ("name", "tls", "tls-refused", "certificate", "proxy")
 
 
 def _cause(error: BaseException) -> str:
+    if isinstance(error, WritingError):
+        return str(error)
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"the suite itself failed: {type(error).__name__}"
 
 
-def _retry_after(reading: Reading) -> float:
-    value = next(iter(reading.values("Retry-After")), "")
-    return float(value) if value.isdecimal() and len(value) < 6 else APART
-
-
-def _gate(reading: Reading | None, target: Target) -> Gate:
+def gate_of(reading: Reading | None, target: Target) -> Gate:
+    """What the answer to the first controls says of a target."""
     if reading is None:
         return Gate("closed", "the run was stopped before the first answer")
     if reading.granted:
         return Gate("open")
     words = reading.words()
+    if reading.unreadable:
+        coding = ", ".join(reading.values("Content-Encoding"))
+        advice = "Let the server answer requests without Accept-Encoding uncompressed, or by gzip."
+        return Gate("closed", f"the answer is in the content coding {coding[:40]!r}, which cannot be read here", advice)
     if 200 <= reading.status < 300:
         return Gate("tokenless", f"the valid request is answered {words}, without a token")
+    return Gate("closed", *_refusal(reading, target))
+
+
+def _refusal(reading: Reading, target: Target) -> tuple[str, str]:
+    """Why the valid request is not granted, and what to do about it."""
+    words = reading.words()
     reason = f"the valid request is refused: {words}"
     advice = "Check the client id, the secret, the profile and the scope."
     if not reading.answered:
@@ -423,7 +453,7 @@ def _gate(reading: Reading | None, target: Target) -> Gate:
         advice = f"Check --token-path: {target.path} is not the endpoint."
     elif reading.status >= 500:
         reason, advice = f"the server fails on the valid request: {words}", "Look at its log."
-    return Gate("closed", reason, advice)
+    return reason, advice
 
 
 def _to(where: str) -> str:

@@ -11,23 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance import embedded, engine, known, scanning, selection, settings
+from conformance import embedded, engine, keeping, known, scanning, selection, settings
+from conformance.interruption import CODE as INTERRUPTED
+from conformance.interruption import Interruption
 from conformance.plugin import Suite
-from conformance.report import folder, har, results
+from conformance.report import folder
 from conformance.report.page import Page
 from conformance.report.terminal import Terminal
 from conformance.resources import PACKAGE
 from conformance.target import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from conformance.plan import Plan
     from conformance.sending import Sender
     from conformance.settings import Settings
 
-CONFORMANT, NON_CONFORMANT, UNDECIDED, FAULT, INTERRUPTED = 0, 1, 3, 4, 130
+CONFORMANT, NON_CONFORMANT, UNDECIDED, FAULT = 0, 1, 3, 4
 
 # A caller's own settings of pytest and Schemathesis have no say in a run.
 _FOREIGN = ("PYTEST", "SCHEMATHESIS")
@@ -80,60 +82,83 @@ def _judged(
     found: Settings, inquiry: engine.Inquiry, terminal: Terminal, cwd: Path, stack: contextlib.ExitStack
 ) -> int:
     place = found.report_dir or folder.default_path(cwd / "reports", inquiry.target.name, time.time())
-    try:
-        kept = stack.enter_context(folder.Folder(place))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"--report-dir {place}: cannot be written: {error}") from None
+    kept = folder_at(place, stack)
     sensitive = [known.known(inquiry.target)]
+    interruption = Interruption(kept.path)
 
     def announce(sender: Sender, plan: Plan) -> None:
         sensitive.append(sender.known)
         terminal.begin(inquiry, plan)
+        terminal.growing(kept.path)
+        interruption.begun(sender)
 
     suite = Suite(
         lambda _: inquiry,
         chosen=frozenset(case.id for case in inquiry.cases),
-        record=kept.path / "exchanges.jsonl",
+        record=kept.path / folder.EXCHANGES,
         observe=terminal.observe,
         announce=announce,
+        ended=interruption.ended,
     )
-    interrupts = _Interrupts()
+    with interruption.heeded():
+        code = shown(suite, kept, found.cases, terminal, lambda: sensitive[-1])
+    if interruption.seen:
+        if suite.run is None:
+            raise KeyboardInterrupt
+        return INTERRUPTED if code != FAULT else FAULT
+    return code
+
+
+def folder_at(place: Path, stack: contextlib.ExitStack, besides: Iterable[str] = ()) -> folder.Folder:
+    """A run folder in the making, until the stack is left.
+
+    Raises:
+        SettingsError: nothing can be written there.
+    """
+    try:
+        return stack.enter_context(folder.Folder(place, besides))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"--report-dir {place}: cannot be written: {why}") from None
+
+
+def shown(
+    suite: Suite, kept: folder.Folder, files: Iterable[Path], terminal: Terminal, sensitive: Callable[[], known.Known]
+) -> int:
+    """Lets pytest make its reports of a run, shows the run, keeps it, and returns the exit code.
+
+    Args:
+        suite: what makes the run, or has it already.
+        kept: the folder in the making.
+        files: cases of one's own.
+        terminal: where it is shown.
+        sensitive: the secrets and tokens that came to light until then.
+    """
     with _undisturbed() as said:
-        code = pytest.main(_arguments(kept.path, found), plugins=[suite, Page(suite), interrupts])
+        try:
+            code = pytest.main(_arguments(kept.path, files), plugins=[suite, Page(suite)])
+        except OSError:
+            # A report could not be written; which one, its place shows.
+            code = pytest.ExitCode.OK
     run_ = suite.run
     if run_ is None:
-        if interrupts.seen:
-            raise KeyboardInterrupt
-        return _fault(f"pytest ended with {int(code)} before anything was judged", scanning.told(said.getvalue(), sensitive[-1]))
+        rest = keeping.rescued(kept, sensitive())
+        if suite.fault:
+            return _fault(suite.fault + rest)
+        if code == pytest.ExitCode.INTERRUPTED:
+            return INTERRUPTED
+        details = scanning.told(said.getvalue(), sensitive())
+        return _fault(f"pytest ended with {int(code)} before anything was judged{rest}", details)
     terminal.end(run_)
-    try:
-        results.write(kept.path / "results.json", results.results_text(run_))
-        results.write(kept.path / "exchanges.har", har.har_text(run_.recording))
-        withdrawn = scanning.withdraw(kept.path, sensitive[-1], known.public_facts(run_))
-        final = kept.commit()
-    except scanning.ScanError as error:
-        return _fault(f"nothing was kept: {error}")
-    except (OSError, ValueError) as error:
-        return _fault(f"the run could not be kept at {place}: {error}")
-    if (final / "report.html").exists():
+    final, fault = keeping.keep(run_, kept, sensitive())
+    if final is not None and (final / "report.html").exists():
         terminal.path(final / "report.html")
-    if withdrawn:
-        return _fault(f"withdrawn, since a secret stood in it: {'; '.join(map(str, withdrawn))}")
-    if interrupts.seen:
-        return INTERRUPTED
+    if fault:
+        return _fault(fault)
     if code not in _ENDED:
-        return _fault(f"pytest ended with {int(code)} while the report was written", scanning.told(said.getvalue(), sensitive[-1]))
+        details = scanning.told(said.getvalue(), sensitive())
+        return _fault(f"pytest ended with {int(code)} while the report was written", details)
     return exit_code(run_)
-
-
-class _Interrupts:
-    """Knows the user's Ctrl-C from pytest's own interruptions, which have the same exit code."""
-
-    def __init__(self) -> None:
-        self.seen = False
-
-    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self.seen |= excinfo.type is KeyboardInterrupt
 
 
 def _fault(text: str, details: str = "") -> int:
@@ -142,9 +167,7 @@ def _fault(text: str, details: str = "") -> int:
 
 
 def exit_code(run_: engine.Run) -> int:
-    """The exit code of a run."""
-    if run_.recording.stopped == "interrupted":
-        return INTERRUPTED
+    """The exit code that the verdict of a run gives."""
     verdict = run_.result.verdict
     if verdict == "non-conformant":
         return CONFORMANT if run_.inquiry.fail_on == "never" else NON_CONFORMANT
@@ -153,18 +176,18 @@ def exit_code(run_: engine.Run) -> int:
     return CONFORMANT if verdict == "conformant" else UNDECIDED
 
 
-def _arguments(place: Path, found: Settings) -> list[str]:
+def _arguments(place: Path, files: Iterable[Path]) -> list[str]:
     own = str(PACKAGE / "session.ini")
     plugins = ("pytest_html.plugin", "pytest_metadata.plugin")
     return [
         *("-c", own, "--rootdir", os.path.dirname(own)),  # noqa: PTH120 - the package may be a Traversable
-        *("--disable-plugin-autoload", "-p", "no:cacheprovider", "--capture=no", "--noconftest"),
+        *("--disable-plugin-autoload", "-p", "no:cacheprovider", "--capture=no", "--noconftest", "--tb=native"),
         "--import-mode=importlib",
         *(word for plugin in plugins for word in ("-p", plugin)),
         *("--html", str(place / "report.html"), "--self-contained-html"),
         *("--junitxml", str(place / "junit.xml")),
         *("--pyargs", "conformance.cases", "conformance.properties"),
-        *map(str, found.cases),
+        *map(str, files),
     ]
 
 

@@ -49,6 +49,7 @@ __all__ = ["Key", "Settings", "SettingsError", "known_keys", "resolve"]
 
 FILE = "conformance.toml"
 REMOTE_RPS = 20.0
+SAFE_RPS = 1.0
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 FLAGS_ALONE = ("dry_run", "quiet", "verbose")
 
@@ -125,11 +126,7 @@ def resolve(
     return Settings(
         target=target,
         profile=profile,
-        limits=Limits(
-            timeout=_value(values, "timeout"),
-            concurrency=_value(values, "concurrency"),
-            max_rps=_value(values, "max-rps") or (None if target is None or target.loopback else REMOTE_RPS),
-        ),
+        limits=_limits(values, target),
         select=_value(values, "select"),
         include=_value(values, "include"),
         cases=cases,
@@ -139,6 +136,19 @@ def resolve(
         report_dir=report_dir,
         allow_plain_http=_value(values, "allow-plain-http"),
     )
+
+
+def _limits(values: _Layer, target: Target | None) -> Limits:
+    max_rps = _value(values, "max-rps") or (None if target is None or target.loopback else REMOTE_RPS)
+    found = Limits(
+        timeout=_value(values, "timeout"),
+        concurrency=_value(values, "concurrency"),
+        max_duration=_value(values, "max-duration"),
+        max_rps=max_rps,
+    )
+    if not _value(values, "safe"):
+        return found
+    return replace(found, safe=True, concurrency=1, max_rps=min(max_rps or SAFE_RPS, SAFE_RPS))
 
 
 def _value(values: _Layer, option: str) -> Any:

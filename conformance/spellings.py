@@ -192,14 +192,14 @@ def views(data: bytes) -> list[bytes]:
     return views
 
 
-def decoded(data: bytes) -> Iterator[tuple[str, bytes]]:
+def decoded(texts: Iterable[bytes]) -> list[tuple[str, bytes]]:
     """What rows of hexadecimal and of Base64 digits stand for, by name, from whichever digit they may begin."""
-    rows = {found.group() for found in _HEX_ROW.finditer(data)}
-    read = (bytes.fromhex(row[at : at + (len(row) - at) // 2 * 2].decode()) for row in rows for at in range(2))
-    yield "hexadecimal", _BREAK.join(dict.fromkeys(read))
-    rows = {found.group().translate(_URL_TO_STANDARD) for found in _BASE64_ROW.finditer(data)}
-    read = (binascii.a2b_base64(_padded(row[at:])) for row in rows for at in range(4))
-    yield "Base64", _BREAK.join(dict.fromkeys(read))
+    views = tuple(texts)
+    rows = {found.group() for view in views for found in _HEX_ROW.finditer(view)}
+    octets = {bytes.fromhex(row[at : at + (len(row) - at) // 2 * 2].decode()) for row in rows for at in range(2)}
+    digits = {found.group().translate(_URL_TO_STANDARD) for view in views for found in _BASE64_ROW.finditer(view)}
+    read = {binascii.a2b_base64(_padded(b"A" * at + row)) for row in digits for at in range(4)}
+    return [("hexadecimal", _BREAK.join(octets)), ("Base64", _BREAK.join(read))]
 
 
 def _padded(digits: bytes) -> bytes:

@@ -177,6 +177,11 @@ class Target:
         """Whether a proxy reads the requests and writes them anew: one that stands before an http target."""
         return self.proxy is not None and self.scheme == "http"
 
+    @property
+    def plain_port(self) -> int:
+        """The port at which the host is asked without TLS: that of http in place of that of https."""
+        return DEFAULT_PORTS["http"] if self.port == DEFAULT_PORTS["https"] else self.port
+
     def pinned(self, port: int) -> str | None:
         """The address to connect to for a port of the host, if one is given."""
         return next((pin.address for pin in self.pins if (pin.host, pin.port) == (self.host, port)), None)
@@ -187,12 +192,15 @@ class Limits:
     """How hard a target may be pushed.
 
     ``timeout`` is in seconds for one exchange, ``concurrency`` in exchanges in flight, ``max_rps`` in exchanges a
-    second (None: no bound).
+    second (None: no bound), ``max_duration`` in seconds for all of them. ``safe`` says that it is in production:
+    nothing is sent that could harm or alarm it.
     """
 
     timeout: float = 10
     concurrency: int = 4
     max_rps: float | None = None
+    max_duration: float = 900
+    safe: bool = False
 
 
 def target_at(

@@ -13,9 +13,12 @@ from urllib.parse import unquote_to_bytes
 from conformance.recording import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from conformance.reading import Span
+
+PLACES = 64
+"""Places of a token that are kept apart; of a longer one several characters are one place."""
 
 _LEXEME = re.compile(
     rb'"(?P<text>[^"\\]*(?:\\.[^"\\]*)*)(?:(?P<end>")(?P<colon>\s*:)?|\\?\Z)|(?P<bare>[^\s"{}\[\],:]+)|[{}\[\],]',
@@ -105,7 +108,7 @@ def value_of(body: bytes) -> str | None:
             raw = found[str(found.lastgroup)].strip()
             # In JSON the words of an error text would look like a token: what is near it counts where both are quoted.
             quoted = found.groupdict().get("quote") and body[found.end() : found.end() + 1] in (b'"', b"'")
-            prose = text[:1] in (b"{", b"[") and (not quoted or _is_json(text))
+            prose = text[:1] in (b"{", b"[") and (not quoted or is_json(text))
             if found["name"] == b"access_token" and raw not in _NOTHING and not prose:
                 return (form_unescaped(raw) if found.lastgroup == "form" else raw).decode("latin-1")
     return None
@@ -119,12 +122,20 @@ def _unescaped(raw: bytes) -> str:
         return text
 
 
-def _is_json(text: bytes) -> bool:
+def is_json(data: bytes) -> bool:
+    """Whether octets are a JSON text, read leniently."""
     try:
-        json.loads(text.decode("utf-8", "replace"), strict=False)
+        json.loads(data.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def written(data: bytes) -> Iterator[Span]:
+    """Where what JSON holds stands: strings without their quotes, and bare values."""
+    for found in _LEXEME.finditer(data):
+        if found["text"] is not None or found["bare"] is not None:
+            yield found.span("text" if found["text"] is not None else "bare")
 
 
 def numbers(data: bytes) -> Iterator[Span]:
@@ -145,14 +156,38 @@ def fingerprint(key: bytes, value: str) -> str:
 
 
 def facts_of(value: str, key: bytes) -> Token:
-    """What is kept of an access token, its fingerprint made with the key of the run."""
+    """What is kept of an access token, its digests made with the key of the run."""
+    jwt = _jwt(value)
     return Token(
         length=len(value),
         visible=all(" " <= character <= "~" for character in value),
         b64token=re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value) is not None,
         fingerprint=fingerprint(key, value),
-        jwt=_jwt(value),
+        jwt=jwt,
+        places=_places(value, key) if jwt is None else "",
     )
+
+
+def _places(value: str, key: bytes) -> str:
+    pieces = (value[at : at + _stretch(len(value))] for at in range(0, len(value), _stretch(len(value))))
+    return "".join(
+        hashlib.blake2b(
+            piece.encode("utf-8", "surrogatepass"), digest_size=1, key=key, salt=at.to_bytes(1, "big")
+        ).hexdigest()
+        for at, piece in enumerate(pieces)
+    )
+
+
+def _stretch(length: int) -> int:
+    """Characters that share a digest in a token of that length."""
+    return -(-length // PLACES) or 1
+
+
+def changing(tokens: Collection[Token]) -> int:
+    """Characters that are not the same in all of some tokens of one length that are no JWTs; rather too many."""
+    columns = zip(*(re.findall("..", token.places) for token in tokens), strict=True)
+    varied = sum(len(set(column)) > 1 for column in columns)
+    return varied * max(_stretch(token.length) for token in tokens)
 
 
 def _jwt(value: str) -> dict[str, Any] | None:

@@ -175,7 +175,7 @@ class Route:
         """
         target = self._target
         plain = transport is not None and transport.plain
-        port = 80 if plain and target.port == 443 else target.port
+        port = target.plain_port if plain else target.port
         address = Address(
             target.host,
             port,

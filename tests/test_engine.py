@@ -403,8 +403,8 @@ def test_judging_a_recording_from_disk_gives_the_same_verdicts(tmp_path: Path) -
     assert kept.header.run == found.recording.header.run
     assert sorted(seen, key=lambda one: one.number) == list(kept.exchanges)
     evidence = judging.Evidence(kept, asked.known)
-    sender = engine.begin(asked, lambda _: None)
-    again = judging.result(asked.cases, evidence, engine.contract(asked, sender), closed=judging.closed(evidence))
+    agreed = engine.contract(asked.profile, kept.header)
+    again = judging.result(asked.cases, evidence, agreed, closed=judging.closed(evidence))
     assert again == found.result
     assert {"passed", "failed", "inconclusive"} <= {*verdicts(found).values()}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -420,8 +420,8 @@ def test_a_run_that_never_began_is_judged_from_disk_alike(tmp_path: Path, octets
     kept = recording.read(path)
     assert kept.stopped == found.gate.reason
     evidence = judging.Evidence(kept, asked.known)
-    sender = engine.begin(asked, lambda _: None)
-    again = judging.result(asked.cases, evidence, engine.contract(asked, sender), closed=judging.closed(evidence))
+    agreed = engine.contract(asked.profile, kept.header)
+    again = judging.result(asked.cases, evidence, agreed, closed=judging.closed(evidence))
     assert again == found.result
 
 

@@ -116,12 +116,12 @@ def test_a_token_stands_whatever_the_controls(order: list[Any]) -> None:
     assert judge(turned_down("OWN-002", OTHER), evidence(*exchanges), CONTRACT).verdict == "failed"
 
 
-def test_the_nearest_controls_are_those_by_start_and_not_by_number() -> None:
-    made = recording(YES, exchange(OTHER, refusal()), NO, YES)
-    late = tuple(replace(one, started=one.started + (9 if one.number == 3 else 0)) for one in made.exchanges)
-    assert judge(turned_down("OWN-001", OTHER), Evidence(replace(made, exchanges=late), ()), CONTRACT).verdict == (
-        "passed"
-    )
+@pytest.mark.parametrize(("order", "verdict_"), [([YES, "?", YES, NO], "passed"), ([YES, "?", NO, YES], "inconclusive")])
+def test_a_clock_that_is_set_back_moves_no_control(order: list[Any], verdict_: str) -> None:
+    made = recording(*(exchange(OTHER, refusal()) if one == "?" else one for one in order))
+    late = tuple(replace(one, started=one.started - (3600 if one.number == 3 else 0)) for one in made.exchanges)
+    found = judge(turned_down("OWN-001", OTHER), Evidence(replace(made, exchanges=late), ()), CONTRACT)
+    assert found.verdict == verdict_
 
 
 @pytest.mark.parametrize("octets", [answer(429), answer(503, b"", "Retry-After: 1")])

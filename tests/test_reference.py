@@ -24,7 +24,7 @@ FORM = "application/x-www-form-urlencoded"
 GRANT = "grant_type=client_credentials"
 SECRET = "Fixed-Secret-0123456789-abcdefgh"
 PROFILES = ("passport", "rfc6749")
-AREAS = ("req", "auth", "hdr", "ctype", "grant", "method", "succ", "err", "cache")
+AREAS = ("req", "auth", "hdr", "ctype", "grant", "body", "method", "succ", "err", "cache")
 ROWS = {"REQ": 6, "AUTH": 38, "HDR": 11, "CTYPE": 13, "GRANT": 12, "BODY": 17, "METHOD": 9, "SUCC": 13, "ERR": 10}
 ROWS |= {"CACHE": 4, "TOKEN": 10, "WIRE": 22, "DOC": 7, "GEN": 6}
 DECIDABLE = (
@@ -34,7 +34,8 @@ DECIDABLE = (
     *(f"SUCC-{n:03}" for n in range(1, 14)),
     *(f"ERR-{n:03}" for n in range(1, 11)),
     *(f"CACHE-{n:03}" for n in range(1, 5)),
-    *(f"METHOD-{n:03}" for n in range(1, 5)),
+    *(f"BODY-{n:03}" for n in range(1, 18) if n != 13),
+    *(f"METHOD-{n:03}" for n in (*range(1, 6), 7, 8, 9)),
     *(f"AUTH-{n:03}" for n in (*range(1, 15), 17, 18, 19, 21, 22, 23, 24, 26, *range(30, 37))),
     *(f"HDR-{n:03}" for n in (*range(1, 10), 11)),
 )
@@ -490,6 +491,20 @@ def grant_probes(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     yield from ({"body": f"{GRANT}&scope={scope}"} for scope in ("bogus", "%C3%A9"))
 
 
+def body_probes(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
+    repeated = (GRANT, "grant_type=password", "foo=1&foo=2", "scope=", "scope", "scope=a&scope=b", "client_id=")
+    odd = ("x=%zz%4", "x=a%20b", "x=%ff%fe", "%ff%fe=1", b"x=\xff\x00", "client_secret=", "scope=read+write")
+    odd += tuple(f"scope={scope}" for scope in ("%3Cscript%3E", "%27", "%0d%0aX:%20y"))
+    yield from ({"body": f"{GRANT}&".encode() + (more.encode() if isinstance(more, str) else more)} for more in odd)
+    yield from ({"body": f"{GRANT}&{more}"} for more in repeated)
+    whole = ("grant%5Ftype=client%5Fcredentials", "grant%5ftype=client%5fcredentials", f"x=1&{GRANT}", f"&&{GRANT}&&")
+    whole += (f"a=b;{GRANT}", f"\ufeff{GRANT}", "grant_type: client_credentials\n", "grant_type=%ff%fe")
+    yield from ({"body": body} for body in (*whole, f"{GRANT}&scope=read&scope=write"))
+    path = endpoint.token_path
+    yield from ({"target": f"{path}?{GRANT}", "body": body} for body in ("", "grant_type=bogus"))
+    yield from ({"target": f"{path}?{query}"} for query in ("x_probe=1", "%zz=%", "\xff"))
+
+
 def every_probe(endpoint: Endpoint) -> list[tuple[str, dict[str, Any]]]:
     """Requests that between them make every planted defect visible, with the area they belong to."""
     query = f"{endpoint.token_path}?{GRANT}"
@@ -504,9 +519,14 @@ def every_probe(endpoint: Endpoint) -> list[tuple[str, dict[str, Any]]]:
         *(("hdr", probe) for probe in hdr_probes(endpoint)),
         *(("ctype", probe) for probe in ctype_probes()),
         *(("grant", probe) for probe in grant_probes(endpoint)),
+        *(("body", probe) for probe in body_probes(endpoint)),
         ("method", {"method": "GET", "target": query, "body": ""}),
         ("method", {"method": "PUT"}),
         ("method", {"method": "HEAD"}),
+        ("method", {"method": "OPTIONS", "body": ""}),
+        ("method", {"method": "OPTIONS", "body": "", "more": ("Access-Control-Request-Method: POST",)}),
+        ("method", {"method": "TRACE", "body": "", "length": False}),
+        ("method", {"more": ("Origin: https://evil.example",)}),
         ("err", {"body": "grant_type=bogus", "more": ("Accept: text/html, */*",)}),
     ]
 

@@ -73,7 +73,7 @@ def answer(request: bytes) -> bytes:
     """A token for the valid request, and an attack for everything else."""
     head, _, body = request.partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
-    plain = len(lines) == 7 and b"Authorization: " + BASE64.encode() in lines and b"Accept: */*" in lines
+    plain = len(lines) == 8 and b"Authorization: " + BASE64.encode() in lines and b"Accept: */*" in lines
     form = b"Content-Type: application/x-www-form-urlencoded" in lines
     if plain and form and lines[0].startswith(b"POST") and body == b"grant_type=client_credentials":
         return reply(b"200 OK", b"application/json", GRANT)

@@ -646,9 +646,7 @@ def test_a_missing_client_certificate_is_named(certificates: Certificates, versi
         (resetting, Ending.TLS_REFUSED, "the connection broke in the TLS handshake"),
     ],
 )
-def test_a_peer_without_tls_is_named(
-    certificates: Certificates, script: Script, ending: Ending, detail: str
-) -> None:
+def test_a_peer_without_tls_is_named(certificates: Certificates, script: Script, ending: Ending, detail: str) -> None:
     with serving(script) as address:
         got = exchange(secure(address, certificates.root), REQUEST, deadlines=PATIENT)
     assert (got.ending, got.detail) == (ending, detail)

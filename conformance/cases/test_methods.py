@@ -3,7 +3,19 @@
 from conformance.case import case
 from conformance.cases.stimuli import GET_REQUEST
 from conformance.expression import SCOPE
-from conformance.reply import GRANTED, Answer, Contract, Judgement, Outcome, Reply, every, refused
+from conformance.reply import (
+    GRANTED,
+    REDIRECTED,
+    REFUSED,
+    SUCCESS,
+    Answer,
+    Contract,
+    Judgement,
+    Outcome,
+    Reply,
+    every,
+    refused,
+)
 from conformance.request import VALID
 
 USUAL = refused(400, 401, 403, 404, 405, 501)
@@ -16,6 +28,12 @@ ANSWERED = Outcome("an answer", lambda reading: reading.answered)
 PUT = VALID.with_method("PUT")
 UNKNOWN_METHOD = VALID.with_method("FOO")
 HEAD = VALID.with_method("HEAD").removing("Content-Type").without_body()
+
+DUMMY = "ZHVtbXk6ZHVtbXk="
+"""The Base64 of a client that nobody has: what TRACE gives back may be anybody's to read."""
+
+TRACE = VALID.with_method("TRACE").removing("Content-Type").without_body().replacing("Authorization", f"Basic {DUMMY}")
+ECHOED = Outcome("the value in the content", lambda reading: DUMMY.rstrip("=").encode() in reading.body)
 
 KNOWN = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
 """The methods of RFC 9110, section 9, and PATCH."""
@@ -86,3 +104,8 @@ def test_an_answer_to_head_has_no_content(authorized: Reply, anonymous: Reply, j
     replies.must_be(ANSWERED)
     answers = [reply.answer for reply in replies if reply.answer is not None and reply.was(ANSWERED)]
     judge.each(answers, "no octet after the header section of an answer to HEAD", flaw)
+
+
+@case("METHOD-007", traced=TRACE)
+def test_trace_does_not_echo_credentials(traced: Reply) -> None:
+    traced.must_be(SUCCESS | REFUSED | refused(501), observe=REDIRECTED, fail=ECHOED)

@@ -114,7 +114,8 @@ def test_no_parameter_occurs_twice(judge: Judgement) -> None:
     def repeated(answer: Answer, *, defined: bool) -> str | None:
         names = answer.json.repeated if isinstance(answer.json, DuplicateMembers) else ()
         found = sorted(name for name in names if (name in PARAMETERS) is defined)
-        return f"more than once: {', '.join(map(shown, found))}" if found else None
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        return f"more than once: {', '.join(map(shown, found[:5]))}{more}" if found else None
 
     answers = granted(judge)
     judge.each(answers, "each parameter of the RFC once", lambda answer: repeated(answer, defined=True))

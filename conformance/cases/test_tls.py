@@ -114,15 +114,18 @@ def test_weak_suites_are_refused(
     weak_first: Reply,
     judge: Judgement,
 ) -> None:
-    must_refuse((without_encryption, without_authentication, rc4, export), judge)
+    refusing = (without_encryption, without_authentication, rc4, export)
+    weak = tuple(reply for reply in refusing if reply.answer is not None and TLS.matches(reply.answer))
     chosen = weak_first.answer
-    if chosen is not None and TLS.matches(chosen):
-        suite = chosen.exchange.cipher or ""
-        good = suite.startswith(FORWARD_SECRET) and any(word in suite for word in AUTHENTICATED)
+    suite = chosen.exchange.cipher or "" if chosen is not None and TLS.matches(chosen) else None
+    good = suite is None or (suite.startswith(FORWARD_SECRET) and any(word in suite for word in AUTHENTICATED))
+    # What this machine cannot offer would hide a weak suite that was found.
+    must_refuse(weak if weak or not good else refusing, judge)
+    if chosen is not None and suite is not None:
         expected = "forward secrecy and authenticated encryption, wherever they stand in the list"
         verdict = "passed" if good else "unmet"
         judge.notes.append(Note(verdict, expected, suite, weak_first.name, (chosen.exchange.number,)))
-    else:
+    elif not weak:
         must_refuse((weak_first,), judge)
     answers = [answer for answer in judge.answers if answer.exchange.tls is not None and answer.answered]
     if answers:

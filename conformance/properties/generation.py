@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance import description
-from conformance.expression import CLIENT_ID, HOST, PATH, SECRET, Credentials, literal
+from conformance.expression import CLIENT_ID, HOST, PATH, SECRET, USER_AGENT, Credentials, literal
 from conformance.plan import Stimulus
 from conformance.properties import spelling
 from conformance.request import VALID, Line, Template
@@ -58,7 +58,8 @@ def _template(drawn: Drawn) -> Template:
         Line(name.encode(), Credentials(CLIENT_ID, SECRET) if _stands_for_the_client(name, value) else literal(value))
         for name, value in drawn.headers
     ]
-    fields = (Line(b"Host", HOST), *lines, Line(b"Content-Length", None), Line(b"Connection", literal("close")))
+    named = () if any(name.lower() == "user-agent" for name, _ in drawn.headers) else (Line(b"User-Agent", USER_AGENT),)
+    fields = (Line(b"Host", HOST), *lines, *named, Line(b"Content-Length", None), Line(b"Connection", literal("close")))
     target = PATH if drawn.query is None else PATH + "?" + drawn.query
     return replace(
         VALID, method=drawn.method.encode(), target=target, fields=fields, parameters=None, raw=literal(drawn.body)

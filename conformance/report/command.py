@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.engine import Inquiry, Run
-    from conformance.target import Extra
+    from conformance.target import Extra, Target
 
 COMPANIONS = 3
 """Further cases selected at the most, so that an invariant finds its witnesses again."""
@@ -85,6 +85,13 @@ def _where(inquiry: Inquiry) -> Iterator[str]:
         if not _secret(extras):
             for extra in extras:
                 yield from (option, f"{extra.name}{separator}{extra.value}")
+    yield from _way(target)
+    if target.scheme == "http" and not target.loopback:
+        yield "--allow-plain-http"
+    yield from _pace(inquiry)
+
+
+def _way(target: Target) -> Iterator[str]:
     if target.ca_bundle is not None:
         yield from ("--ca-bundle", target.ca_bundle)
     if target.client_certificate is not None:
@@ -95,15 +102,15 @@ def _where(inquiry: Inquiry) -> Iterator[str]:
         yield from ("--resolve", str(pin))
     if target.proxy is not None and target.proxy.password is None:
         yield from ("--proxy", f"http://{target.proxy.authority}")
-    if target.scheme == "http" and not target.loopback:
-        yield "--allow-plain-http"
-    yield from _pace(inquiry)
 
 
 def _pace(inquiry: Inquiry) -> Iterator[str]:
     limits = inquiry.limits
     if limits.timeout != _DEFAULT.timeout:
         yield from ("--timeout", f"{limits.timeout:g}")
+    if limits.safe:
+        yield "--safe"
+        return
     if limits.concurrency != _DEFAULT.concurrency:
         yield from ("--concurrency", str(limits.concurrency))
     usual = None if inquiry.target.loopback else _DEFAULT_REMOTE_RPS

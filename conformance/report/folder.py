@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
 RESULTS, EXCHANGES = "results.json", "exchanges.jsonl"
@@ -21,22 +23,27 @@ FILES = (RESULTS, "report.html", "junit.xml", EXCHANGES, "exchanges.har")
 
 
 class Folder:
-    """A run folder in the making, as a context: what is not committed is removed at the end.
+    """A run folder in the making, as a context: what is neither committed nor to be kept is removed at the end.
 
     Args:
         final: where it shall be. An existing folder has to be empty or to hold a run, which is then replaced.
+        besides: files of the run there that stay as they are.
 
     Attributes:
         path: where files are written meanwhile; readable by its owner only.
+        kept: whether what was not committed stays where it is.
 
     Raises:
         ValueError: at that place is a file, or a folder that holds something else.
         OSError: nothing can be written there.
     """
 
-    def __init__(self, final: Path) -> None:
+    def __init__(self, final: Path, besides: Iterable[str] = ()) -> None:
         self._final = Path(os.path.realpath(final))
         self._existed = _check(self._final)
+        self._besides = frozenset(besides)
+        self._held = self._stamps()
+        self.kept = False
         prefix = f".{self._final.name}.partial-{os.getpid()}-"
         try:
             self._final.parent.mkdir(parents=True, exist_ok=True)
@@ -53,13 +60,15 @@ class Folder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        if not self.kept:
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def commit(self) -> Path:
         """Moves the run to its place.
 
         Returns:
-            Where it is: another name, with ``-2`` and so on, where another run took that place meanwhile.
+            Where it is: another name, with ``-2`` and so on, where another run took that place meanwhile. In a folder
+            that existed and cannot have one beside it, the later run replaces the earlier one.
 
         Raises:
             ValueError: something else than a run has come to lie there.
@@ -68,8 +77,15 @@ class Folder:
         for file in self.path.iterdir():
             file.chmod(0o600)
         if self._existed:
-            self._replace()
-            return self._final
+            # Two runs that end at the same time come after one another.
+            descriptor = os.open(self._final, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if self._stamps() == self._held or self.path.parent == self._final:
+                    self._replace()
+                    return self._final
+            finally:
+                os.close(descriptor)
         for place in _numbered(self._final):
             try:
                 # Fails where a folder with content is, so that two runs never get into one another.
@@ -85,10 +101,20 @@ class Folder:
         """Puts the files into a folder that exists; the results go first and come last, so that they stand for all."""
         _check(self._final, besides=self.path.name)
         for name in FILES:
-            (self._final / name).unlink(missing_ok=True)
+            if name not in self._besides:
+                (self._final / name).unlink(missing_ok=True)
         written = sorted(self.path.iterdir(), key=lambda file: file.name == RESULTS)
         for file in written:
             shutil.move(file, self._final / file.name)
+
+    def _stamps(self) -> list[tuple[str, int, int]]:
+        """What is in the place, so that it shows when another run was put there."""
+        found = []
+        for name in FILES:
+            with contextlib.suppress(OSError):
+                status = (self._final / name).stat()
+                found.append((name, status.st_ino, status.st_mtime_ns))
+        return found
 
 
 def default_path(reports: Path, target_name: str, started: float) -> Path:

@@ -62,7 +62,10 @@ class Terminal:
         """Writes what a run would send, which is all that a dry run does; quiet makes no difference."""
         self._begin(inquiry, plan)
         target = inquiry.target
-        self._field("hosts", f"{target.host} port {target.port}, and no other")
+        without_tls = any(one.template.transport and one.template.transport.plain for one in plan.ordinary)
+        ports = dict.fromkeys((target.port, *([target.plain_port] if without_tls else [])))
+        way = f" through the proxy {target.proxy.authority}" if target.proxy is not None else ""
+        self._field("hosts", f"{target.host} port {' and '.join(map(str, ports))}{way}, and no other")
         for reason, number in _tally(plan.skipped.values()):
             self._field("left out", f"{number} {'stimulus' if number == 1 else 'stimuli'}: {reason}")
         if self._verbose:
@@ -103,24 +106,40 @@ class Terminal:
                 self._field("HTTP edge", edge)
         self._line(summary_line(run), _STYLES[run.result.verdict])
 
+    def again(self, run: Run) -> None:
+        """Writes whose recording is judged once more, and whether it is whole."""
+        if not self._quiet:
+            self._who(run.inquiry)
+            header, number = run.recording.header, results.counted(len(run.recording.exchanges), "exchange")
+            whole = "" if run.recording.complete else "; it was cut off, so that it counts as interrupted"
+            self._field("recorded", f"{results.instant(header.started)} by {header.suite}: {number}{whole}")
+
+    def growing(self, place: Path) -> None:
+        """Writes where the run lies while it lasts, which is where to look when the process was killed."""
+        if not self._quiet:
+            self._field("meanwhile", str(place))
+
     def path(self, page: Path) -> None:
         """Writes where the report is."""
         if not self._quiet:
             self._line(f"report: {page}")
 
     def _begin(self, inquiry: Inquiry, plan: Plan) -> None:
-        target, profile = inquiry.target, inquiry.profile
-        if target.embedded:
-            self._line(EMBEDDED, "bold yellow")
-        self._field("target", f"{target.name}: {target.base_url}{target.token_path}")
-        self._field("profile", f"{profile.name}: {profile.title}")
-        self._field("suite", f"{__version__}, catalogue edition {catalogue.load().edition}, seed {inquiry.seed}")
+        self._who(inquiry)
         cases, wrong = results.counted(len(inquiry.cases), "case"), min(plan.wrong_secrets, WRONG_SECRETS)
         self._field(
             "sends",
             f"{cases}: about {plan.exchanges} exchanges, {wrong} with a wrong secret of the client, "
             f"at most {plan.tokens} tokens; what fails is sent once more",
         )
+
+    def _who(self, inquiry: Inquiry) -> None:
+        target, profile = inquiry.target, inquiry.profile
+        if target.embedded:
+            self._line(EMBEDDED, "bold yellow")
+        self._field("target", f"{target.name}: {target.base_url}{target.token_path}")
+        self._field("profile", f"{profile.name}: {profile.title}")
+        self._field("suite", f"{__version__}, catalogue edition {catalogue.load().edition}, seed {inquiry.seed}")
 
     def _cases(self, run: Run) -> None:
         verdicts = run.result.cases

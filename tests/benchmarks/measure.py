@@ -77,7 +77,7 @@ def main() -> None:
         )
     show("run, default settings, embedded endpoint", whole, "--help", help_, "<= 4000 ms")
 
-    contract = engine.contract(inquiry, engine.begin(inquiry, lambda _: None))
+    contract = engine.contract(inquiry.profile, engine.header(inquiry))
     judged = seconds(lambda: judging.result(inquiry.cases, judging.Evidence(run.recording, cases), contract))
     show(f"judging {count} exchanges again", judged, "sending them", handwritten, "<= 0.3")
 

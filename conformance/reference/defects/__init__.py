@@ -1,5 +1,5 @@
 """The planted defects, one module an area of the catalogue; importing this package registers them all."""
 
-from conformance.reference.defects import auth, cache, client, ctype, err, grant, hdr, method, req, succ
+from conformance.reference.defects import auth, body, cache, client, ctype, err, grant, hdr, method, req, succ, token
 
-__all__ = ["auth", "cache", "client", "ctype", "err", "grant", "hdr", "method", "req", "succ"]
+__all__ = ["auth", "body", "cache", "client", "ctype", "err", "grant", "hdr", "method", "req", "succ", "token"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from conformance.reference.behaviour import (
     Behaviour,
     Crash,
+    Hangup,
     ahead,
     crashing,
     empty_success,
@@ -162,6 +163,12 @@ def wrong_secret_400(correct: Behaviour) -> Behaviour:
 def wrong_secret_403(correct: Behaviour) -> Behaviour:
     """A wrong secret in Authorization is answered 403."""
     return stating(correct, 403, "wrong-secret")
+
+
+@planted("auth-wrong-secret-code", "AUTH-027", "GEN-006")
+def wrong_secret_code(correct: Behaviour) -> Behaviour:
+    """A wrong secret is answered invalid_grant, an unknown client invalid_client."""
+    return failing(correct, lambda failure, _: replace(failure, code="invalid_grant"), "wrong-secret")
 
 
 @planted("auth-unknown-404", "AUTH-009", "AUTH-027", "GRANT-009")
@@ -379,3 +386,50 @@ def other_scheme_200(correct: Behaviour) -> Behaviour:
         )
 
     return finishing(correct, finish)
+
+
+@planted("auth-client-id-500", "AUTH-020", "GEN-003")
+def client_id_500(correct: Behaviour) -> Behaviour:
+    """A client_id in the body, beside Authorization and without a secret, makes the application die."""
+    inner = correct.authenticate
+
+    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> None:
+        if request.values("Authorization") and form.get("client_id") and not form.get("client_secret"):
+            raise Crash
+        inner(behaviour, request, form, site)
+
+    return replace(correct, authenticate=authenticate)
+
+
+LONG = 8000
+
+
+@planted("auth-long-500", "AUTH-025", "GEN-003")
+def long_500(correct: Behaviour) -> Behaviour:
+    """Credentials that fill the column of the database make the application die."""
+    return crashing(correct, lambda request: len(request.value("Authorization")) > LONG)
+
+
+@planted("auth-long-closed", "AUTH-025", "GEN-004")
+def long_closed(correct: Behaviour) -> Behaviour:
+    """The connection closes without an answer where the Authorization field is longer than its buffer."""
+
+    def step(request: Request, _site: Site) -> None:
+        if len(request.value("Authorization")) > LONG:
+            raise Hangup
+
+    return ahead(correct, step)
+
+
+@planted("auth-url-safe-500", "AUTH-028", "AUTH-035", "GEN-003", profiles=(PASSPORT,))
+def url_safe_500(correct: Behaviour) -> Behaviour:
+    """Sound Base64 in the URL-safe alphabet makes the application die."""
+
+    def url_safe(request: Request) -> bool:
+        value = request.value("Authorization")
+        try:
+            return re.search("[-_]", value) is not None and b":" in base64.b64decode(value, b"-_", validate=True)
+        except ValueError:
+            return False
+
+    return crashing(correct, url_safe)

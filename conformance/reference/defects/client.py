@@ -6,6 +6,7 @@ import base64
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from conformance.reference.behaviour import reading
 from conformance.reference.oauth import PASSPORT, RFC6749, Form, Pair, Refused, Site, form_decoded
 from conformance.reference.planting import planted
 
@@ -242,3 +243,35 @@ def id_alone(correct: Behaviour) -> Behaviour:
         return (registered(site),) if value == base64.b64encode(site.client_id.encode()) else ()
 
     return respelling(correct, alone)
+
+
+@planted("auth-form-not-decoded", "AUTH-016", profiles=(RFC6749,))
+def form_not_decoded(correct: Behaviour) -> Behaviour:
+    """Id and secret are taken from Basic as they stand there, and form-encoded ones are unknown."""
+
+    def credentials(behaviour: Behaviour, value: bytes, site: Site) -> tuple[Pair, ...]:
+        return correct.credentials(behaviour, value, site)[-1:]
+
+    return replace(correct, credentials=credentials)
+
+
+def one_secret(correct: Behaviour, at: int) -> Behaviour:
+    """Of several client_secret parameters one is taken."""
+
+    def change(form: Form, _request: Request) -> Form:
+        values = form.values("client_secret")
+        return form.adding("client_secret", values[at]) if len(values) > 1 else form
+
+    return reading(correct, change)
+
+
+@planted("auth-first-secret", "AUTH-038", profiles=(RFC6749,))
+def first_secret(correct: Behaviour) -> Behaviour:
+    """Of two client_secret parameters the first is taken, and the second is ignored."""
+    return one_secret(correct, 0)
+
+
+@planted("auth-last-secret", "AUTH-038", profiles=(RFC6749,))
+def last_secret(correct: Behaviour) -> Behaviour:
+    """Of two client_secret parameters the last is taken, and the first is ignored."""
+    return one_secret(correct, -1)

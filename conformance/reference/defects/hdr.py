@@ -154,3 +154,36 @@ def gzip_500(correct: Behaviour) -> Behaviour:
         return False
 
     return crashing(correct, broken)
+
+
+def compressing(correct: Behaviour, change: Callable[[Answer, str], Answer]) -> Behaviour:
+    """A success to a request with Accept-Encoding is changed."""
+
+    def finish(answer: Answer, request: Request) -> Answer:
+        asked = request.value("Accept-Encoding")
+        return change(answer, asked) if asked and answer.status == 200 else answer
+
+    return finishing(correct, finish)
+
+
+@planted("hdr-gzip-unasked", "HDR-010")
+def gzip_unasked(correct: Behaviour) -> Behaviour:
+    """A success is compressed wherever there is an Accept-Encoding field, whatever that says."""
+    return compressing(
+        correct,
+        lambda answer, _: replace(with_field(answer, "Content-Encoding", "gzip"), body=gzip.compress(answer.body)),
+    )
+
+
+@planted("hdr-gzip-twice", "HDR-010", "GEN-006")
+def gzip_twice(correct: Behaviour) -> Behaviour:
+    """A success is compressed by the application and by the proxy, and labelled once."""
+
+    def change(answer: Answer, asked: str) -> Answer:
+        if "gzip" not in asked:
+            return answer
+        return replace(
+            with_field(answer, "Content-Encoding", "gzip"), body=gzip.compress(gzip.compress(answer.body, mtime=0))
+        )
+
+    return compressing(correct, change)

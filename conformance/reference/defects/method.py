@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.reference.behaviour import Behaviour, finishing, with_field
-from conformance.reference.message import Answer, Request, framed
+from conformance.reference.behaviour import Behaviour, Crash, Hangup, crashing, finishing, with_field
+from conformance.reference.message import Answer, Request, framed, page
 from conformance.reference.oauth import FORM
 from conformance.reference.planting import planted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conformance.reference.oauth import Site
 
 
@@ -24,6 +26,27 @@ def granting(correct: Behaviour, *methods: str) -> Behaviour:
         return inner(behaviour, request, site)
 
     return replace(correct, other_method=other_method)
+
+
+def answering(correct: Behaviour, method: str, answer: Callable[[Request], Answer]) -> Behaviour:
+    """That method gets an answer of its own."""
+    inner = correct.other_method
+
+    def other_method(behaviour: Behaviour, request: Request, site: Site) -> Answer:
+        return answer(request) if request.method == method else inner(behaviour, request, site)
+
+    return replace(correct, other_method=other_method)
+
+
+def dying(correct: Behaviour, condition: Callable[[Request], bool]) -> Behaviour:
+    """Requests by OPTIONS that meet the condition make the application die."""
+
+    def crash(request: Request) -> Answer:
+        if condition(request):
+            raise Crash
+        return page(405, "only POST is served here", ("Allow", "POST"))
+
+    return answering(correct, "OPTIONS", crash)
 
 
 @planted("method-get-granted", "METHOD-001", "GEN-002")
@@ -69,3 +92,57 @@ def head_content(correct: Behaviour) -> Behaviour:
         return framed(answer, close=close, head=False)
 
     return replace(correct, frame=frame)
+
+
+@planted("method-options-500", "METHOD-005")
+def options_500(correct: Behaviour) -> Behaviour:
+    """OPTIONS makes the application die, for it looks for a form."""
+    return dying(correct, lambda _request: True)
+
+
+@planted("method-preflight-500", "METHOD-005")
+def preflight_500(correct: Behaviour) -> Behaviour:
+    """A CORS preflight without credentials makes the application die; a plain OPTIONS does not."""
+    return dying(correct, lambda request: bool(request.values("Access-Control-Request-Method")))
+
+
+@planted("method-trace-echo", "METHOD-007", "ERR-007")
+def trace_echo(correct: Behaviour) -> Behaviour:
+    """TRACE gets the whole request back, Authorization included."""
+
+    def echo(request: Request) -> Answer:
+        lines = (f"{line.name}: {line.value}" for line in request.fields)
+        text = "\r\n".join((f"{request.method} {request.path} {request.version}", *lines, "", ""))
+        return Answer(200, (("Content-Type", "message/http"),), text.encode("latin-1"))
+
+    return answering(correct, "TRACE", echo)
+
+
+@planted("method-trace-hangup", "METHOD-007")
+def trace_hangup(correct: Behaviour) -> Behaviour:
+    """TRACE closes the connection without an answer."""
+
+    def hang_up(_request: Request) -> Answer:
+        raise Hangup
+
+    return answering(correct, "TRACE", hang_up)
+
+
+@planted("method-origin-reflected", "METHOD-008")
+def origin_reflected(correct: Behaviour) -> Behaviour:
+    """Whatever origin asks may read the token with the credentials of its visitor."""
+
+    def change(answer: Answer, request: Request) -> Answer:
+        origin = request.value("Origin")
+        if request.method != "POST" or not origin:
+            return answer
+        reflected = with_field(answer, "Access-Control-Allow-Origin", origin)
+        return with_field(reflected, "Access-Control-Allow-Credentials", "true")
+
+    return finishing(correct, change)
+
+
+@planted("method-origin-500", "METHOD-009", "METHOD-008")
+def origin_500(correct: Behaviour) -> Behaviour:
+    """A token request with an Origin that is not on the list makes the application die."""
+    return crashing(correct, lambda request: bool(request.values("Origin")))
