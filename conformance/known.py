@@ -30,6 +30,9 @@ TOKENS = 20_000
 ROOM = 32 << 20
 """Octets of tokens that are remembered of one run."""
 
+END = 4096
+"""Octets of both ends of a token that are remembered of one that is longer than the two."""
+
 STRETCHES = 400_000
 """Stretches of tokens that are masked in further answers."""
 
@@ -68,7 +71,9 @@ class Known:
 
     def add(self, tokens: Iterable[bytes]) -> None:
         """Remembers tokens, up to `TOKENS` of them and `ROOM` octets."""
-        for token in tokens:
+        for whole in tokens:
+            # What is shown of a token so long shows its beginning or its end.
+            token = whole if len(whole) <= 2 * END else whole[:END] + whole[-END:]
             if len(token) < PART or token in self._tokens:
                 continue
             with self._lock:

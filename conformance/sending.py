@@ -37,7 +37,7 @@ GRACE = 3.0
 RECOVERIES = 3
 """Times that a control is repeated before the target is given up."""
 
-CAPS = wire.Caps(header=64 << 10, body=512 << 10)
+CAPS = wire.Caps(header=64 << 10, body=256 << 10)
 """What is taken of an answer: a token answer is a hundredth of that, and every octet of it is searched for secrets."""
 
 TOO_LONG = "the run took longer than --max-duration"

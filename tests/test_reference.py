@@ -492,14 +492,13 @@ def grant_probes(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
 
 
 def body_probes(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
-    repeated = (GRANT, "grant_type=password", "foo=1&foo=2", "scope=", "scope", "scope=a&scope=b", "client_id=")
-    odd = ("x=%zz%4", "x=a%20b", "x=%ff%fe", "%ff%fe=1", b"x=\xff\x00", "client_secret=", "scope=read+write")
-    odd += tuple(f"scope={scope}" for scope in ("%3Cscript%3E", "%27", "%0d%0aX:%20y"))
-    yield from ({"body": f"{GRANT}&".encode() + (more.encode() if isinstance(more, str) else more)} for more in odd)
-    yield from ({"body": f"{GRANT}&{more}"} for more in repeated)
-    whole = ("grant%5Ftype=client%5Fcredentials", "grant%5ftype=client%5fcredentials", f"x=1&{GRANT}", f"&&{GRANT}&&")
-    whole += (f"a=b;{GRANT}", f"\ufeff{GRANT}", "grant_type: client_credentials\n", "grant_type=%ff%fe")
-    yield from ({"body": body} for body in (*whole, f"{GRANT}&scope=read&scope=write"))
+    more = ["foo=1&foo=2", "scope=", "scope", "client_id=", "client_secret=", "scope=read&scope=write", GRANT]
+    more += ["grant_type=password", "x=%zz%4", "x=a%20b", "x=%ff%fe", "%ff%fe=1", "scope=read+write"]
+    more += [f"scope={scope}" for scope in ("%3Cscript%3E", "%27", "%0d%0aX:%20y")]
+    whole = ["grant%5Ftype=client%5Fcredentials", "grant%5ftype=client%5fcredentials", f"x=1&{GRANT}", f"&&{GRANT}&&"]
+    whole += [f"a=b;{GRANT}", f"\ufeff{GRANT}", "grant_type: client_credentials\n", "grant_type=%ff%fe"]
+    yield from ({"body": body} for body in (*whole, *(f"{GRANT}&{parameter}" for parameter in more)))
+    yield {"body": GRANT.encode() + b"&x=\xff\x00"}
     path = endpoint.token_path
     yield from ({"target": f"{path}?{GRANT}", "body": body} for body in ("", "grant_type=bogus"))
     yield from ({"target": f"{path}?{query}"} for query in ("x_probe=1", "%zz=%", "\xff"))

@@ -6,6 +6,7 @@ from conformance.expression import (
     CLIENT_ID,
     EXPOSED_ID,
     EXPOSED_SECRET,
+    READ_RAW,
     SECRET,
     UNKNOWN_ID,
     UNKNOWN_SECRET,
@@ -20,6 +21,7 @@ from conformance.reply import (
     SUCCESS,
     TOKENLESS,
     Judgement,
+    Note,
     Outcome,
     Reply,
     every,
@@ -28,7 +30,9 @@ from conformance.reply import (
 from conformance.request import VALID
 
 BARE = VALID.replacing("Authorization", (CLIENT_ID + ":" + SECRET).base64())
+PAIR = Credentials(CLIENT_ID, SECRET)
 UNKNOWN = Credentials(UNKNOWN_ID, UNKNOWN_SECRET)
+WRONG_IN_BODY = "client_secret=" + (SECRET + "x").form()
 
 OTHER_CODE = Outcome(
     "400 or 401 with another error code",
@@ -85,6 +89,20 @@ def test_nobody_gets_a_token(missing: Reply, judge: Judgement) -> None:
         judge.trait("credentials.missing", str(missing.status))
 
 
+@case(
+    "AUTH-016",
+    encoded=VALID.replacing("Authorization", "Basic " + (CLIENT_ID.form() + ":" + SECRET.special_form()).base64()),
+    needless=VALID.authorized(client_id=CLIENT_ID.needless_form()),
+)
+def test_basic_credentials_are_form_decoded(encoded: Reply, needless: Reply, judge: Judgement) -> None:
+    if encoded.absent == READ_RAW and judge.contract.profile.basic_encoding == "auto":
+        expected, actual = "a token for a form-encoded id and secret", "a refusal, and a token for what is not encoded"
+        judge.notes.append(Note("unmet", expected, actual, encoded.name))
+    else:
+        encoded.must_be(GRANTED)
+    needless.shows("basic.percent_decoding", granted="decoded", refused="literal")
+
+
 @case("AUTH-017", body=BODY_CREDENTIALS)
 def test_credentials_in_the_body_are_taken_or_refused(body: Reply, judge: Judgement) -> None:
     must_work = judge.contract.profile.spec == "oauth21"
@@ -102,6 +120,17 @@ def test_credentials_that_come_twice_are_refused(twice: Reply) -> None:
 def test_a_wrong_secret_in_the_body_beside_the_right_one_is_refused(conflict: Reply) -> None:
     conflict.must_be(INVALID_REQUEST | INVALID_CLIENT, warn=GRANTED)
     conflict.shows("credentials.conflict", granted="header")
+
+
+@case(
+    "AUTH-020",
+    same=VALID.adding_parameters("client_id=" + CLIENT_ID.form()),
+    other=VALID.adding_parameters("client_id=" + UNKNOWN_ID.form()),
+)
+def test_a_client_id_beside_authorization_does_no_harm(same: Reply, other: Reply) -> None:
+    same.must_be(GRANTED | INVALID_REQUEST)
+    other.must_be(INVALID_REQUEST | INVALID_CLIENT, observe=GRANTED)
+    other.shows("client_id.other", granted="ignored")
 
 
 @case(
@@ -137,3 +166,32 @@ def test_two_lines_are_answered_cleanly(alike: Reply, right_first: Reply, right_
     if right_first.was(GRANTED | REFUSED) and right_last.was(GRANTED | REFUSED):
         names = {(False, False): "refused", (True, False): "first", (False, True): "last", (True, True): "any"}
         judge.trait("authorization.duplicate", names[right_first.granted, right_last.granted])
+
+
+@case(
+    "AUTH-028",
+    unpadded=VALID.replacing("Authorization", PAIR.without_padding()),
+    url_safe=VALID.replacing("Authorization", PAIR.url_safe()),
+)
+def test_other_spellings_of_base64_are_accepted_or_refused(unpadded: Reply, url_safe: Reply) -> None:
+    every(unpadded, url_safe).must_be(GRANTED | REFUSED)
+    url_safe.shows("base64.alphabet", granted="both", refused="standard")
+
+
+@case(
+    "AUTH-038",
+    body=BODY_CREDENTIALS,
+    right_first=BODY_CREDENTIALS.adding_parameters(WRONG_IN_BODY),
+    right_last=NO_CREDENTIALS.adding_parameters(WRONG_IN_BODY, *RIGHT_IN_BODY),
+)
+def test_two_different_secrets_in_the_body_are_refused(
+    body: Reply, right_first: Reply, right_last: Reply, judge: Judgement
+) -> None:
+    if body.usable and not body.granted:
+        judge.does_not_apply("credentials in the body do not work here (AUTH-017)")
+        return
+    body.must_be(GRANTED)
+    every(right_first, right_last).must_be(REFUSED, warn=GRANTED)
+    if right_first.was(GRANTED | REFUSED) and right_last.was(GRANTED | REFUSED):
+        names = {(False, False): "refused", (True, False): "first", (False, True): "last", (True, True): "any"}
+        judge.trait("client_secret.repeated", names[right_first.granted, right_last.granted])

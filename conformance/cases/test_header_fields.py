@@ -42,6 +42,16 @@ def in_json(usual: Reply) -> Outcome:
     return Outcome("a token in JSON", lambda reading: reading.granted and shape(reading) in accepted)
 
 
+def coded(words: str, *names: str) -> Outcome:
+    """A token in no other content coding than some (RFC 9110, section 8.4)."""
+
+    def matches(reading: Reading) -> bool:
+        codings = {name.strip().lower() for line in reading.values("Content-Encoding") for name in line.split(",")}
+        return reading.granted and codings <= {"", "identity", *names}
+
+    return Outcome(words, matches)
+
+
 def otherwise(outcome: Outcome) -> Callable[[Reading], bool]:
     """Whether an answer is a token that is not of some kind."""
     return lambda reading: reading.granted and not outcome.matches(reading)
@@ -139,6 +149,18 @@ def test_a_content_coding_is_honoured_or_refused(zipped: Reply, plain: Reply) ->
     every(zipped, plain).must_be(GRANTED | REFUSED, observe=NO_CODINGS)
     if zipped.error != "invalid_scope":
         zipped.shows("request.gzip", granted="decoded")
+
+
+@case(
+    "HDR-010",
+    identity=VALID.adding("Accept-Encoding", "identity"),
+    none=VALID,
+    gzip=VALID.adding("Accept-Encoding", "gzip"),
+)
+def test_compression_follows_accept_encoding(identity: Reply, none: Reply, gzip: Reply) -> None:
+    identity.must_be(coded("a token that is not compressed"))
+    none.must_be(GRANTED)
+    gzip.must_be(coded("a token that is compressed by gzip or not at all", "gzip", "x-gzip"))
 
 
 @case(

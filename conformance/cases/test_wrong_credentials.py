@@ -1,5 +1,6 @@
 """Wrong credentials: near misses, slips and what cannot be decoded, none of which may open the door or break it."""
 
+import re
 from base64 import urlsafe_b64encode
 
 from conformance.case import case
@@ -13,6 +14,7 @@ from conformance.expression import (
     UNKNOWN_ID,
     UNKNOWN_SECRET,
     Credentials,
+    Repeated,
     literal,
 )
 from conformance.reply import (
@@ -22,7 +24,9 @@ from conformance.reply import (
     REDIRECTED,
     REFUSED,
     SUCCESS,
+    Answer,
     Judgement,
+    Note,
     Outcome,
     Reply,
     every,
@@ -36,11 +40,30 @@ CHALLENGED = Outcome(
     "401 with WWW-Authenticate",
     lambda reading: reading.status == 401 and any(reading.values("WWW-Authenticate")),
 )
+CUT_OFF = Outcome(
+    "a reset without an answer", lambda reading: not reading.answered and reading.exchange.ending == "reset"
+)
+
+_VARYING = re.compile(r"[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,})*|[0-9]+")
 
 
 def decoding_to(value: Value) -> Template:
     """The valid request with credentials that decode to some octets, in the form that the profile prescribes."""
     return VALID.replacing("Authorization", SCHEME + literal(value).base64())
+
+
+def long(kib: int) -> Template:
+    """The valid request with the encoded credentials of an invented client whose id and secret fill so many KiB."""
+    half = (kib * 768 - 80) // 2
+    client_id, secret = UNKNOWN_ID + Repeated(b"i", half), UNKNOWN_SECRET + Repeated(b"s", half)
+    return VALID.authorized(secret, client_id)
+
+
+def telling(answer: Answer) -> tuple[str, frozenset[str]]:
+    """The text of a refusal without identifiers and times, and its field names."""
+    text = answer.json.get("error_description") if isinstance(answer.json, dict) else None
+    names = (line.name.lower() for line in answer.message.fields) if answer.message is not None else ()
+    return _VARYING.sub("", str(text)), frozenset(names) - {"date"}
 
 
 def carrying(value: Value) -> Template:
@@ -109,6 +132,12 @@ def test_control_and_foreign_octets_are_refused_cleanly(not_utf8: Reply, nul: Re
     every(not_utf8, nul, line_break).must_be(REFUSED, fail=SUCCESS | REDIRECTED)
 
 
+@case("AUTH-025", kib_8=long(8), kib_16=long(16), kib_64=long(64))
+def test_very_long_credentials_are_refused_cleanly(kib_8: Reply, kib_16: Reply, kib_64: Reply) -> None:
+    every(kib_8, kib_16).must_be(REFUSED)
+    kib_64.must_be(REFUSED | CUT_OFF)
+
+
 @case(
     "AUTH-026",
     shorter=VALID.authorized(SECRET.without_last()),
@@ -122,6 +151,21 @@ def test_a_near_miss_of_the_secret_is_refused(
 ) -> None:
     every(shorter, longer, swapped).must_be(REFUSED, fail=GRANTED)
     every(line_feed, nul).must_be(REFUSED, warn=GRANTED)
+
+
+@case("AUTH-027", wrong=WRONG_SECRET, unknown=UNKNOWN_CLIENT)
+def test_an_unknown_client_and_a_wrong_secret_get_one_answer(wrong: Reply, unknown: Reply, judge: Judgement) -> None:
+    every(wrong, unknown).must_be(REFUSED)
+    if wrong.answer is None or unknown.answer is None or not (wrong.was(REFUSED) and unknown.was(REFUSED)):
+        return
+    wrong.must_have_the_outcome_of(unknown)
+    pairs = zip(("error_description", "field names"), telling(wrong.answer), telling(unknown.answer), strict=True)
+    other = " and ".join(name for name, one, another in pairs if one != another)
+    if other:
+        numbers = (wrong.answer.exchange.number, unknown.answer.exchange.number)
+        judge.notes.append(Note("observed", "the answer to unknown", f"other {other}", wrong.name, numbers))
+    alike = wrong.outcome == unknown.outcome
+    judge.trait("unknown_client.answer", "status" if not alike else "text" if other else "same")
 
 
 @case("AUTH-030", placeholder=VALID.replacing("Authorization", "<<Authorization>>"))
