@@ -25,7 +25,7 @@ CONTROL_EVERY = 10
 """Stimuli after which a control is sent."""
 
 # What the budget of wrong secrets is spent on, most valuable first.
-_VALUE = ("AUTH-008", "AUTH-026", "AUTH-032", "AUTH-033", "AUTH-019", "AUTH-014", "AUTH-038")
+_VALUE = ("AUTH-008", "AUTH-026", "AUTH-032", "AUTH-033", "AUTH-019", "AUTH-014", "AUTH-031", "AUTH-038")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,11 @@ class Binder:
         """Whether the real credentials may travel where servers log them: on this machine only."""
         return self.target.loopback
 
+    @property
+    def spent_at_the_gate(self) -> bool:
+        """Whether the first valid request was a wrong secret to the server, which reads the other spelling."""
+        return self.profile.authorization == "basic" and self.profile.basic_encoding == "auto" and not self.form_encoded
+
     def bindings(self, digest: str) -> Bindings:
         """What the symbols stand for in the stimulus of that digest; each has an unknown client of its own."""
         invented = hmac.new(self.nonce, digest.encode(), hashlib.sha256).hexdigest()
@@ -158,7 +163,7 @@ def plan(cases: Iterable[Case], binder: Binder, included: Iterable[str] = ()) ->
         binder: what the templates are encoded with.
         included: IDs that the user asked for by name, of cases that are else withheld from other hosts.
     """
-    asked = frozenset(included)
+    cases, asked = tuple(cases), frozenset(included)
     wanted: dict[str, tuple[Template, str, list[str], bool]] = {}
     for case in cases:
         named = [(f"{case.id} {name}", template) for name, template in case.stimuli]
@@ -190,8 +195,18 @@ def plan(cases: Iterable[Case], binder: Binder, included: Iterable[str] = ()) ->
         else:
             (intrusive if last else ordinary).append(stimulus)
     spending.sort(key=lambda entry: entry[0])
-    chosen = tuple(stimulus for _, stimulus in spending)
-    return Plan(tuple(ordinary), chosen, tuple(intrusive), skipped)
+    failing = {case.id for case in cases if case.requirement.unmet == "failed"}
+    chosen: list[Stimulus] = []
+    for _, stimulus in spending:
+        grave = not failing.isdisjoint(wanted[stimulus.digest][2])
+        if grave or len(chosen) + 1 + binder.spent_at_the_gate < WRONG_SECRETS:
+            chosen.append(stimulus)
+        else:
+            # Without one left, no failure could be confirmed.
+            skipped[stimulus.digest] = (
+                f"not sent: the last of {WRONG_SECRETS} wrong secrets is kept to confirm a failure"
+            )
+    return Plan(tuple(ordinary), tuple(chosen), tuple(intrusive), skipped)
 
 
 def _withheld(template: Template, ids: list[str], target: Target, asked: frozenset[str]) -> str:

@@ -382,6 +382,9 @@ class Sender:
             due = self._since_control % CONTROL_EVERY == 0
         if due:
             self.control()
+        # While it is in doubt whether the target still grants, the other lanes wait.
+        with self._recovering:
+            pass
         reading = self.send(stimulus)
         if reading is not None and (not reading.answered or reading.rate_limited or reading.status >= 500):
             self.control()

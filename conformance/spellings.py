@@ -140,7 +140,7 @@ class Index:
             for at in [at for at, word in enumerate(words) if word in grams]
             for start in range(max(0, at * _WORD - _WORD + 1), at * _WORD + 1)
             for size in tuple(self._sizes)
-            if data[start : start + size] in named
+            if start + size <= len(data) and data[start : start + size] in named
         ]
         for short in tuple(self._short):
             found += [(hit.start(), hit.end()) for hit in re.finditer(re.escape(short), data)]

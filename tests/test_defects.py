@@ -23,6 +23,10 @@ NEEDS_A_SCOPE = {"req-scope-demanded"}
 # Seen only where two scopes are configured.
 NEEDS_TWO_SCOPES = {"body-scopes-joined"}
 
+# Seen only where the secret has characters that form encoding changes, or such that Base64 has + and / in it.
+NEEDS_AN_ODD_SECRET = {"auth-form-not-decoded", "auth-url-safe-500"}
+ODD_SECRET = "s~~~t???u+v%w&x=y z0123456789"
+
 PROFILES = ("passport", "rfc6749")
 
 
@@ -33,7 +37,9 @@ def run_of(name: str, *, defect: str = "", variant: str | None = None, examples:
         profile = replace(profile, default_scope=False)
     scope = "read write" if defect in NEEDS_TWO_SCOPES else "read"
     cases = case.built_in()
-    with reference.start(name, defects=[defect] if defect else [], variant=variant) as endpoint:
+    secret = ODD_SECRET if defect in NEEDS_AN_ODD_SECRET else None
+    planted = [defect] if defect else []
+    with reference.start(name, defects=planted, variant=variant, client_secret=secret) as endpoint:
         client = Credentials(endpoint.client_id, Secret(endpoint.client_secret))
         # A defect that moves the endpoint is judged where the document says it is.
         target = replace(target_at(endpoint.base_url, endpoint.token_path, client), scope=scope)
@@ -67,7 +73,7 @@ def test_a_planted_defect_is_found_and_nothing_else(profile: str, name: str) -> 
     verdicts = {one.case.id: one for one in run.result.cases}
     main = verdicts[defect.violates[0]]
     # A row that fails the run may have answers that it only warns of.
-    assert main.verdict in ("failed", "warning"), main.reason
+    assert main.verdict in ("failed", "warning", main.case.requirement.unmet), main.reason
     assert {one.case.id for one in run.result.cases if one.finding} <= set(defect.violates)
     if main.verdict == "failed":
         assert run.result.verdict == "non-conformant"

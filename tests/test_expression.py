@@ -95,6 +95,7 @@ def test_the_scheme_is_a_word_and_a_blank_where_the_profile_sends_basic() -> Non
         (SECRET + "x", b"s3cret"),
         (SECRET.case_swapped(), b"S3CRET"),
         (SECRET.form(), b"s3cret"),
+        (SECRET.percent_encoded(), b"s3cret"),
         (SECRET.base64(), base64.b64encode(b"s3cret")),
         (SECRET.base64().base64(), base64.b64encode(base64.b64encode(b"s3cret"))),
         (Credentials(CLIENT_ID, SECRET), base64.b64encode(b"id:s3cret")),
@@ -175,6 +176,8 @@ def test_the_word_before_the_blank_decodes_to_no_id_and_secret() -> None:
         (SECRET.case_swapped(), replace(PASSPORT, secret="12-34_ö"), "no letter"),
         (Credentials(CLIENT_ID, SECRET).without_padding(), PASSPORT, "no padding"),
         (SECRET.without_last(), replace(PASSPORT, secret=""), "empty"),
+        (SCOPE.first_word(), PASSPORT, "single name"),
+        (SCOPE.last_word(), PASSPORT, "single name"),
     ],
 )
 def test_an_edit_that_would_change_nothing_is_inapplicable_and_says_why(
@@ -182,6 +185,22 @@ def test_an_edit_that_would_change_nothing_is_inapplicable_and_says_why(
 ) -> None:
     with pytest.raises(Inapplicable, match=words):
         value.runs(bindings)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "words"),
+    [
+        (SCOPE.form(), b"read%2Ball+write+admin", "form({scope})"),
+        (SCOPE.percent_encoded(), b"read%2Ball%20write%20admin", "percent encoded({scope})"),
+        (SCOPE.first_word(), b"read+all", "first word({scope})"),
+        (SCOPE.last_word().form(), b"admin", "form(last word({scope}))"),
+    ],
+)
+def test_a_scope_of_several_names_can_be_spelled_and_taken_apart(
+    value: Expression, expected: bytes, words: str
+) -> None:
+    assert data(value, replace(PASSPORT, scope="read+all write admin")) == expected
+    assert str(value) == words
 
 
 def test_padding_goes_where_there_is_some() -> None:

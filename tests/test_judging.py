@@ -116,7 +116,9 @@ def test_a_token_stands_whatever_the_controls(order: list[Any]) -> None:
     assert judge(turned_down("OWN-002", OTHER), evidence(*exchanges), CONTRACT).verdict == "failed"
 
 
-@pytest.mark.parametrize(("order", "verdict_"), [([YES, "?", YES, NO], "passed"), ([YES, "?", NO, YES], "inconclusive")])
+@pytest.mark.parametrize(
+    ("order", "verdict_"), [([YES, "?", YES, NO], "passed"), ([YES, "?", NO, YES], "inconclusive")]
+)
 def test_a_clock_that_is_set_back_moves_no_control(order: list[Any], verdict_: str) -> None:
     made = recording(*(exchange(OTHER, refusal()) if one == "?" else one for one in order))
     late = tuple(replace(one, started=one.started - (3600 if one.number == 3 else 0)) for one in made.exchanges)

@@ -32,11 +32,26 @@ AUTHLIB = {
     "AUTH-035": "failed",
     # A wrong secret in the body beside a right header is ignored.
     "AUTH-019": "warning",
+    # Of two client_secret parameters the first counts.
+    "AUTH-038": "warning",
+    # A token lives ten days (RFC 6750, section 5.3 recommends an hour).
+    "TOKEN-004": "warning",
     # A missing grant_type is called unsupported_grant_type.
     "GRANT-001": "warning",
+    # A grant_type that is repeated counts once, and of two different ones the first.
+    "BODY-004": "warning",
+    "BODY-005": "warning",
+    # A grant_type in the query counts, even against the one in the body.
+    "BODY-008": "warning",
 }
 
 OAUTHLIB = {
+    # Another client_id in the body is answered 400 server_error, a code of the authorization endpoint.
+    "ERR-006": "warning",
+    # An empty scope is an invalid_scope, while none at all is granted (RFC 6749, section 3.2).
+    "BODY-007": "failed",
+    # A broken escape and octets above 0x7F in the query: a decoding error becomes a 500 each.
+    "BODY-017": "failed",
     # The challenge is `Bearer error="invalid_client"` although the client used Basic (RFC 6749, section 5.2).
     "AUTH-010": "failed",
     # A wrong secret in the body beside a right header is ignored by the validator of this fixture.

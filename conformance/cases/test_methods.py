@@ -34,6 +34,10 @@ DUMMY = "ZHVtbXk6ZHVtbXk="
 
 TRACE = VALID.with_method("TRACE").removing("Content-Type").without_body().replacing("Authorization", f"Basic {DUMMY}")
 ECHOED = Outcome("the value in the content", lambda reading: DUMMY.rstrip("=").encode() in reading.body)
+WITHHELD = Outcome(
+    "a 2xx, 4xx or 501 without the Authorization value in its content",
+    lambda reading: (SUCCESS | REFUSED | refused(501)).matches(reading) and not ECHOED.matches(reading),
+)
 
 KNOWN = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
 """The methods of RFC 9110, section 9, and PATCH."""
@@ -108,4 +112,4 @@ def test_an_answer_to_head_has_no_content(authorized: Reply, anonymous: Reply, j
 
 @case("METHOD-007", traced=TRACE)
 def test_trace_does_not_echo_credentials(traced: Reply) -> None:
-    traced.must_be(SUCCESS | REFUSED | refused(501), observe=REDIRECTED, fail=ECHOED)
+    traced.must_be(WITHHELD, observe=REDIRECTED, fail=ECHOED)

@@ -40,6 +40,7 @@ REPEATED = tuple(
 """The valid request in other spellings, sent for other cases anyway: a server gives each what it gives that one."""
 
 _DIGESTS = {VALID.digest, *(template.digest for template in REPEATED)}
+_AGES = 1e15
 _NO_JWT = "no token is a JWT whose claims can be read"
 
 
@@ -65,7 +66,8 @@ def bearer(answer: Answer) -> bool:
 def lifetime(answer: Answer) -> float | None:
     """The seconds that expires_in states; ``None`` where it is no number, which is SUCC-008's finding."""
     value = member(answer, "expires_in")
-    return value if type(value) in (int, float) else None
+    # An integer of JSON may be too large for a float.
+    return max(-_AGES, min(value, _AGES)) if type(value) in (int, float) else None
 
 
 def jwt_of(answer: Answer) -> Mapping[str, Any]:
@@ -94,7 +96,7 @@ def clock(answer: Answer) -> float:
     """Seconds since the epoch by the clock of the server or, where it shows none, by ours."""
     try:
         return parsedate_to_datetime(answer.values("Date")[0]).timestamp()
-    except (IndexError, ValueError, OverflowError):
+    except (IndexError, ValueError, OverflowError, TypeError):
         return answer.exchange.started + answer.exchange.duration
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.reference.behaviour import Behaviour, Crash, Hangup, ahead, crashing, html, reading
+from conformance.reference.behaviour import Behaviour, Crash, Hangup, ahead, html, reading
 from conformance.reference.message import Answer, Malformed, Request
 from conformance.reference.oauth import GRANT, INVALID_REQUEST, RECOGNISED, Failure, Form, Refused, form_decoded
 from conformance.reference.planting import planted
@@ -45,6 +45,17 @@ def settled(correct: Behaviour, choose: Callable[[tuple[str, ...]], str], *names
             values = form.values(name)
             if len(set(values)) > 1:
                 form = form.adding(name, choose(values))
+        return form
+
+    return reading(correct, change)
+
+
+def dying(correct: Behaviour, condition: Callable[[Request], bool]) -> Behaviour:
+    """The parser of the form dies of the requests that meet the condition."""
+
+    def change(form: Form, request: Request) -> Form:
+        if condition(request):
+            raise Crash
         return form
 
     return reading(correct, change)
@@ -115,7 +126,7 @@ def order(correct: Behaviour) -> Behaviour:
 @planted("body-empty-sequence-500", "BODY-003", "GEN-001", "GEN-003")
 def empty_sequence_500(correct: Behaviour) -> Behaviour:
     """An ampersand with nothing before it makes the parser die."""
-    return crashing(correct, lambda request: b"&&" in request.body or request.body.startswith(b"&"))
+    return dying(correct, lambda request: b"&&" in request.body or request.body.startswith(b"&"))
 
 
 @planted("body-semicolon", "BODY-011")
@@ -127,13 +138,13 @@ def semicolon(correct: Behaviour) -> Behaviour:
 @planted("body-semicolon-500", "BODY-011", "GEN-003")
 def semicolon_500(correct: Behaviour) -> Behaviour:
     """A semicolon in the body makes the parser die."""
-    return crashing(correct, lambda request: b";" in request.body)
+    return dying(correct, lambda request: b";" in request.body)
 
 
 @planted("body-mark-500", "BODY-011", "GEN-003")
 def mark_500(correct: Behaviour) -> Behaviour:
     """A byte order mark before the body makes the parser die."""
-    return crashing(correct, lambda request: request.body.startswith(b"\xef\xbb\xbf"))
+    return dying(correct, lambda request: request.body.startswith(b"\xef\xbb\xbf"))
 
 
 @planted("body-yaml", "BODY-012", "GEN-002")
@@ -147,7 +158,7 @@ def yaml(correct: Behaviour) -> Behaviour:
 @planted("body-line-feed-500", "BODY-012", "GEN-003")
 def line_feed_500(correct: Behaviour) -> Behaviour:
     """A line feed at the end of the body makes the parser die."""
-    return crashing(correct, lambda request: request.body.endswith(b"\n"))
+    return dying(correct, lambda request: request.body.endswith(b"\n"))
 
 
 # Repetition
@@ -162,7 +173,7 @@ def repeated_accepted(correct: Behaviour) -> Behaviour:
 @planted("body-repeated-500", "BODY-004", "GEN-003")
 def repeated_500(correct: Behaviour) -> Behaviour:
     """A parameter that is repeated with the same value makes the application die."""
-    return crashing(correct, lambda request: len(raw_pieces(request)) > len(set(raw_pieces(request))))
+    return dying(correct, lambda request: len(raw_pieces(request)) > len(set(raw_pieces(request))))
 
 
 @planted("body-first-wins", "BODY-005", "GEN-002")
@@ -186,7 +197,7 @@ def scopes_joined(correct: Behaviour) -> Behaviour:
 @planted("body-different-500", "BODY-005", "GEN-003")
 def different_500(correct: Behaviour) -> Behaviour:
     """Two different values of grant_type make the application die."""
-    return crashing(correct, lambda request: len(set(correct.read_form(request).values(GRANT_TYPE))) > 1)
+    return dying(correct, lambda request: len(set(correct.read_form(request).values(GRANT_TYPE))) > 1)
 
 
 @planted("body-unknown-repeated", "BODY-006")
@@ -204,10 +215,10 @@ def empty_scope(correct: Behaviour) -> Behaviour:
     return refusing(correct, lambda form: "" in form.values("scope"), "invalid_scope")
 
 
-@planted("body-bare-name-500", "BODY-007", "BODY-012", "GRANT-003", "GEN-003")
+@planted("body-bare-name-500", "BODY-007", "BODY-012", "GRANT-003", "CTYPE-006", "GEN-003")
 def bare_name_500(correct: Behaviour) -> Behaviour:
     """A parameter without an equals sign makes the parser die."""
-    return crashing(correct, lambda request: any(b"=" not in piece for piece in request.body.split(b"&") if piece))
+    return dying(correct, lambda request: any(b"=" not in piece for piece in request.body.split(b"&") if piece))
 
 
 @planted("body-empty-client", "BODY-015")
@@ -256,7 +267,7 @@ def query_overrides(correct: Behaviour) -> Behaviour:
 @planted("body-query-500", "BODY-009")
 def query_500(correct: Behaviour) -> Behaviour:
     """A parameter in the query that nobody knows makes the application die."""
-    return crashing(correct, lambda request: bool(re.match(r"[a-z_]+=", request.query)) and not _recognised(request))
+    return dying(correct, lambda request: bool(re.match(r"[a-z_]+=", request.query)) and not _recognised(request))
 
 
 def _recognised(request: Request) -> bool:
@@ -266,7 +277,7 @@ def _recognised(request: Request) -> bool:
 @planted("body-query-escape-500", "BODY-017")
 def query_escape_500(correct: Behaviour) -> Behaviour:
     """A broken percent escape in the query makes the application die."""
-    return crashing(correct, lambda request: bool(BROKEN_ESCAPE.search(request.query.encode())))
+    return dying(correct, lambda request: bool(BROKEN_ESCAPE.search(request.query.encode())))
 
 
 @planted("body-target-octets", "BODY-017")
@@ -288,30 +299,31 @@ def target_octets(correct: Behaviour) -> Behaviour:
 @planted("body-broken-escape-500", "BODY-010", "GEN-003")
 def broken_escape_500(correct: Behaviour) -> Behaviour:
     """A broken percent escape in the body makes the parser die."""
-    return crashing(correct, lambda request: bool(BROKEN_ESCAPE.search(request.body)))
+    return dying(correct, lambda request: bool(BROKEN_ESCAPE.search(request.body)))
 
 
 @planted("body-raw-octets-500", "BODY-010", "BODY-016", "GEN-003")
 def raw_octets_500(correct: Behaviour) -> Behaviour:
     """A body that is no UTF-8 as it stands makes the parser die."""
-    return crashing(correct, lambda request: request.body.decode("utf-8", "ignore").encode() != request.body)
+    return dying(correct, lambda request: request.body.decode("utf-8", "ignore").encode() != request.body)
 
 
 @planted("body-nul-hangup", "BODY-010", "GRANT-012", "GEN-004")
 def nul_hangup(correct: Behaviour) -> Behaviour:
     """A NUL in the body closes the connection without an answer."""
 
-    def step(request: Request, _site: Site) -> None:
+    def change(form: Form, request: Request) -> Form:
         if b"\0" in request.body:
             raise Hangup
+        return form
 
-    return ahead(correct, step)
+    return reading(correct, change)
 
 
 @planted("body-undecodable-name-500", "BODY-016", "GEN-003")
 def undecodable_name_500(correct: Behaviour) -> Behaviour:
     """A parameter name that is no UTF-8 makes the application die."""
-    return crashing(correct, lambda request: any(undecodable(name) for name, _ in raw_pieces(request)))
+    return dying(correct, lambda request: any(undecodable(name) for name, _ in raw_pieces(request)))
 
 
 @planted("body-undecodable-grant", "BODY-016", "GEN-002")

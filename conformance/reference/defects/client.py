@@ -74,7 +74,7 @@ def any_secret(correct: Behaviour) -> Behaviour:
     return replace(correct, same_secret=lambda given, _kept: bool(given))
 
 
-@planted("auth-any-client", "AUTH-009", "AUTH-027", "AUTH-024", "AUTH-031", "AUTH-035", "GEN-002")
+@planted("auth-any-client", "AUTH-009", "AUTH-027", "AUTH-024", "AUTH-025", "AUTH-031", "AUTH-035", "GEN-002")
 def any_client(correct: Behaviour) -> Behaviour:
     """A client id that nobody registered passes with any secret."""
 
