@@ -15,6 +15,7 @@ from conformance.expression import (
     EXPOSED_SECRET,
     HOST,
     PATH,
+    READ_RAW,
     SCHEME,
     SCOPE,
     SECRET,
@@ -241,6 +242,34 @@ def test_no_representation_shows_a_secret() -> None:
     assert repr(CANARY)[1:-1] not in shown
     assert base64.b64encode(f"id:{CANARY}".encode()).decode() not in shown
     assert CANARY[:6] not in shown
+
+
+def test_a_needless_escape_stands_in_the_spelling_that_the_server_reads() -> None:
+    needless = Credentials(CLIENT_ID.needless_form(), SECRET, scheme="")
+    form_encoded = replace(RFC6749, client_id="1 é-id", secret="a+b")
+    assert base64.b64decode(data(needless, form_encoded)) == b"1+%C3%A9-%69d:a%2Bb"
+    raw = replace(form_encoded, form_encoded=False)
+    assert base64.b64decode(data(needless, raw)) == "1 é-%69d:a+b".encode()
+    with pytest.raises(Inapplicable, match="no letter"):
+        data(needless, replace(raw, client_id="123"))
+
+
+def test_a_special_form_is_sent_where_it_says_something() -> None:
+    assert data(SECRET.special_form(), replace(RFC6749, secret="a=b")) == b"a%3Db"
+    assert secret(SECRET.special_form(), replace(RFC6749, secret="a=b")) == b"a%3Db"
+    with pytest.raises(Inapplicable, match="no character that form encoding changes"):
+        data(SECRET.special_form(), RFC6749)
+    with pytest.raises(Inapplicable, match=READ_RAW):
+        data(SECRET.special_form(), replace(RFC6749, secret="a=b", form_encoded=False))
+
+
+def test_the_alphabet_for_urls_differs_where_the_base64_has_other_characters() -> None:
+    odd = replace(PASSPORT, secret="???>>>~~~")
+    url_safe = Credentials(CLIENT_ID, SECRET).url_safe()
+    assert base64.urlsafe_b64decode(data(url_safe, odd)) == b"id:???>>>~~~"
+    assert b"_" in secret(url_safe, odd)
+    with pytest.raises(Inapplicable, match="neither"):
+        data(url_safe)
 
 
 @given(st.text())

@@ -98,6 +98,17 @@ def test_the_budget_goes_to_the_most_valuable_wrong_secrets_first() -> None:
     assert found == [f"{name} {stimulus}" for name in order for stimulus in "ab"] + ["OTHER-1 a"]
 
 
+def test_the_last_wrong_secret_goes_to_no_row_that_only_warns() -> None:
+    grave = [judged("AUTH-008", one=VALID.authorized(f"wrong {at}")) for at in range(10)]
+    mild = judged("AUTH-038", a=VALID.authorized("mild"), b=VALID.authorized("milder"))
+    mild = replace(mild, requirement=replace(mild.requirement, severity="warn"))
+    found = plan([*grave, mild], binder())
+    assert labels(found.spending)[10:] == ["AUTH-038 a"]
+    assert list(found.skipped.values()) == ["not sent: the last of 12 wrong secrets is kept to confirm a failure"]
+    raw = Binder(target(), profile("rfc6749"), b"nonce", form_encoded=False)
+    assert labels(plan([*grave, mild], raw).spending)[10:] == []
+
+
 def test_a_shared_request_has_the_value_of_its_most_valuable_case() -> None:
     shared = VALID.authorized("shared")
     cases = [judged("ZZZ-1", a=shared), judged("AUTH-038", a=VALID.authorized("x")), judged("AUTH-008", b=shared)]
