@@ -46,6 +46,8 @@ ROWS = {
     "CACHE-001": _ANSWERS,
     "CACHE-002": _ANSWERS,
     "CACHE-004": _ANSWERS,
+    "HDR-010": "what browsers and libraries say of codings",
+    **dict.fromkeys((f"TOKEN-{number:03}" for number in (1, 2, 4, 6, 7, 8, 9)), _ANSWERS),
     "TLS-004": "the valid request",
     "GEN-001": _SPELLED,
     "GEN-003": _SPELLED,

@@ -350,7 +350,7 @@ CLIENTED = (*REMOTE, "--client-id", "me")
 
 
 BAD_WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("frob",), "'frob' is no command; accepted: explain, list, run, serve"),
+    (("frob",), "'frob' is no command; accepted: explain, judge, list, run, serve"),
     (("runn",), "did you mean 'run'"),
     ((), "Missing command"),
     (("--frob",), "'--frob'"),
@@ -521,12 +521,12 @@ def closed_port() -> int:
 @pytest.mark.parametrize(
     ("base_url", "cause"),
     [
-        (f"http://127.0.0.1:{closed_port()}", "refuses connections"),
+        ("http://127.0.0.1:{port}", "refuses connections"),
         ("https://token.invalid", "token.invalid"),
     ],
 )
 def test_a_target_that_is_not_there_is_unusable(base_url: str, cause: str, tmp_path: Path) -> None:
-    done = judged(tmp_path, base_url, *FEW)
+    done = judged(tmp_path, base_url.format(port=closed_port()), *FEW)
     assert cause in unusable(done, tmp_path / "out")["reason"]
 
 

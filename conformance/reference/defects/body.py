@@ -176,13 +176,13 @@ def repeated_500(correct: Behaviour) -> Behaviour:
     return dying(correct, lambda request: len(raw_pieces(request)) > len(set(raw_pieces(request))))
 
 
-@planted("body-first-wins", "BODY-005", "GEN-002")
+@planted("body-first-wins", "BODY-005", "AUTH-038", "GEN-002")
 def first_wins(correct: Behaviour) -> Behaviour:
     """Of two different values of a parameter the first one counts."""
     return settled(correct, lambda values: values[0], *RECOGNISED)
 
 
-@planted("body-last-wins", "BODY-005", "GEN-002")
+@planted("body-last-wins", "BODY-005", "AUTH-038", "GEN-002")
 def last_wins(correct: Behaviour) -> Behaviour:
     """Of two different values of a parameter the last one counts."""
     return settled(correct, lambda values: values[-1], *RECOGNISED)

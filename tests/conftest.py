@@ -1,0 +1,15 @@
+"""The tests run in two processes where nothing else is asked for: one after the other they take twice as long."""
+
+from __future__ import annotations
+
+import pytest
+
+PROCESSES = 2
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Sets what `-n 2 --dist worksteal` sets; `-n 0` runs them in one process, and so does a debugger."""
+    option = config.option
+    if getattr(option, "numprocesses", 0) is None and not option.collectonly and not option.usepdb:
+        option.numprocesses, option.dist = PROCESSES, "worksteal"
