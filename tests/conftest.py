@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 PROCESSES = 2
@@ -11,5 +13,7 @@ PROCESSES = 2
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Sets what `-n 2 --dist worksteal` sets; `-n 0` runs them in one process, and so does a debugger."""
     option = config.option
-    if getattr(option, "numprocesses", 0) is None and not option.collectonly and not option.usepdb:
+    # A process that was started for this comes by here too, and must not start more of them.
+    started = "PYTEST_XDIST_WORKER" in os.environ or hasattr(config, "workerinput")
+    if not started and getattr(option, "numprocesses", 0) is None and not option.collectonly and not option.usepdb:
         option.numprocesses, option.dist = PROCESSES, "worksteal"
