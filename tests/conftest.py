@@ -13,7 +13,9 @@ PROCESSES = 2
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Sets what `-n 2 --dist worksteal` sets; `-n 0` runs them in one process, and so does a debugger."""
     option = config.option
-    # A process that was started for this comes by here too, and must not start more of them.
+    # A process that was started for this comes by here too, and must not start more of them; and pytest reads this file
+    # as well when somebody runs the cases (--pyargs conformance.cases), which need one process.
     started = "PYTEST_XDIST_WORKER" in os.environ or hasattr(config, "workerinput")
-    if not started and getattr(option, "numprocesses", 0) is None and not option.collectonly and not option.usepdb:
+    alone = started or option.pyargs or option.collectonly or option.usepdb
+    if not alone and getattr(option, "numprocesses", 0) is None:
         option.numprocesses, option.dist = PROCESSES, "worksteal"
