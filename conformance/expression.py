@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
@@ -81,7 +82,7 @@ def form(text: str) -> str:
     return quote_plus(text.encode(), safe="*-._")
 
 
-class Expression:
+class Expression(ABC):
     """A value made of literals and symbols; ``+`` joins two, methods make edited ones."""
 
     __slots__ = ()
@@ -92,13 +93,13 @@ class Expression:
     def __radd__(self, other: str | bytes) -> Expression:
         return Joined((literal(other), self))
 
+    @abstractmethod
     def runs(self, bindings: Bindings) -> tuple[Run, ...]:
         """The octets for one target.
 
         Raises:
             Inapplicable: the target lacks what the value needs.
         """
-        raise NotImplementedError
 
     def base64(self) -> Expression:
         """The value in Base64 (RFC 4648, section 4)."""

@@ -390,8 +390,9 @@ def test_close_ends_every_thread_and_connection() -> None:
 
 def test_the_start_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
     began = time.perf_counter()
-    with start():
+    with start() as endpoint, socket.create_connection((endpoint.host, endpoint.port), timeout=5) as connection:
         took = time.perf_counter() - began
+        assert connection.getpeername() == (endpoint.host, endpoint.port)
     with capsys.disabled():
         print(f" started in {took * 1000:.1f} ms", end="")  # noqa: T201 - the figure is for the reader
 
