@@ -381,6 +381,9 @@ def _connect_to_any(places: list[tuple[int, Place]], end: float, limit: float) -
             failures.append((0, Ending.CONNECT_REFUSED, f"{written(place)} refuses connections"))
         except TimeoutError:
             failures.append((1, Ending.CONNECT_TIMEOUT, f"no connection to {written(place)} within {limit:g} s"))
+        except ConnectionResetError:
+            # Accepted, then reset before connect() returned: the same server that resets a moment later.
+            failures.append((0, Ending.RESET, f"{written(place)} reset the connection"))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or "no such address"
             failures.append((2, Ending.UNREACHABLE, f"{written(place)} cannot be reached: {reason}"))

@@ -392,6 +392,15 @@ def test_a_refused_connection_is_named() -> None:
     port = closed_port()
     got = exchange(Address("127.0.0.1", port), REQUEST, deadlines=PATIENT)
     assert (got.ending, got.detail) == (Ending.CONNECT_REFUSED, f"127.0.0.1:{port} refuses connections")
+
+
+def test_a_connection_that_is_reset_while_it_is_made_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reset(*_: object) -> None:  # a race that no server can be made to win every time
+        raise ConnectionResetError
+
+    monkeypatch.setattr(socket.socket, "connect", reset)
+    got = exchange(Address("127.0.0.1", 9), REQUEST, deadlines=PATIENT)
+    assert (got.ending, got.detail) == (Ending.RESET, "127.0.0.1:9 reset the connection")
     assert (got.sent, got.received, got.connected, got.left_open) == (b"", b"", None, False)
 
 

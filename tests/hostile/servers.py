@@ -397,7 +397,7 @@ SERVERS: tuple[Hostile, ...] = (
     Hostile("TLS silent", "https: no handshake", silent, UNUSABLE, "TLS handshake did not end", "https"),
     Hostile("TLS refused", "https: an alert", saying(_ALERT), UNUSABLE, "refused the TLS handshake", "https"),
     Hostile("TLS garbage", "https: no TLS", saying(b"220 smtp.example\r\n"), UNUSABLE, "does not speak TLS", "https"),
-    Hostile("TLS reset", "https: resets", resetting, UNUSABLE, "handshake", "https"),
+    Hostile("TLS reset", "https: resets", resetting, UNUSABLE, "handshake|reset the connection", "https"),
     Hostile("dying", "listens no more after one request", dying, EITHER, "refuses connections|granted"),
     Hostile("dying later", "listens no more after thirty", dying_later, EITHER, "no longer granted"),
     # Framing
