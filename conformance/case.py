@@ -160,6 +160,8 @@ def own_requirement(
         traits=traits or {},
         undecidable=False,
         intrusive=False,
+        on_demand=False,
+        edge=False,
         joins=(),
         needs=(),
     )

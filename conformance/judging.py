@@ -73,12 +73,14 @@ class Result:
         reason: a sentence about it.
         cases: a verdict for every selected case, in catalogue order.
         traits: observed choices of all cases; ``unknown`` where a choice was not seen.
+        edge: the verdict of the HTTP edge, whose rows count nowhere else; ``not-judged`` where none was selected.
     """
 
     verdict: str
     reason: str
     cases: tuple[Verdict, ...]
     traits: Mapping[str, str]
+    edge: str = "not-judged"
 
 
 class Evidence:
@@ -248,7 +250,7 @@ def _conclude(case: Case, judgement: Judgement) -> Verdict:
         if value not in requirement.traits.get(name, ()):
             reason = f"the case gives the trait {name} the value {value!r}, which its row does not declare"
             return Verdict(case, "error", reason=reason)
-    subject = "edge" if requirement.area == "WIRE" else "endpoint"
+    subject = "edge" if requirement.edge else "endpoint"
     if judgement.not_applicable and all(note.verdict == "passed" for note in notes):
         return Verdict(case, "not_applicable", subject, judgement.not_applicable, traits=traits)
     if not notes:
@@ -399,10 +401,19 @@ def result(
     if closed:
         verdicts = tuple(_behind_the_gate(case, evidence, contract, closed) for case in cases)
         if any(verdict.verdict == "failed" for verdict in verdicts):
-            return concluded(verdicts, cases, fail_on=fail_on, stopped=closed)
+            return overall(verdicts, cases, fail_on=fail_on, stopped=closed)
         return Result("unusable", closed, verdicts, _traits(cases, verdicts))
     verdicts = joined([confirmed(case, evidence, contract) for case in cases], evidence)
-    return concluded(verdicts, cases, fail_on=fail_on, stopped=evidence.recording.stopped)
+    return overall(verdicts, cases, fail_on=fail_on, stopped=evidence.recording.stopped)
+
+
+def overall(verdicts: Sequence[Verdict], cases: Sequence[Case], *, fail_on: FailOn, stopped: str) -> Result:
+    """The verdict of a run, with that of the edge beside it; where nothing but the edge is judged, they are one."""
+    edge = [verdict for verdict in verdicts if verdict.case.requirement.edge]
+    rest = [verdict for verdict in verdicts if not verdict.case.requirement.edge]
+    whole = concluded(rest or verdicts, cases, fail_on=fail_on, stopped=stopped)
+    beside = concluded(edge, cases, fail_on=fail_on, stopped=stopped).verdict if edge else "not-judged"
+    return replace(whole, cases=tuple(verdicts), traits=_traits(cases, verdicts), edge=beside)
 
 
 def _behind_the_gate(case: Case, evidence: Evidence, contract: Contract, closed: str) -> Verdict:
@@ -412,7 +423,7 @@ def _behind_the_gate(case: Case, evidence: Evidence, contract: Contract, closed:
 
 
 def concluded(verdicts: Sequence[Verdict], cases: Sequence[Case], *, fail_on: FailOn, stopped: str) -> Result:
-    """The verdict of a run from those of its cases."""
+    """The verdict that follows from those of some cases."""
     level: FailOn = "must" if fail_on == "never" else fail_on
     traits = _traits(cases, verdicts)
     counting = [verdict for verdict in verdicts if verdict.case.requirement.counts(level)]

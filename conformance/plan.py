@@ -165,6 +165,7 @@ def plan(cases: Iterable[Case], binder: Binder, included: Iterable[str] = ()) ->
     """
     cases, asked = tuple(cases), frozenset(included)
     wanted: dict[str, tuple[Template, str, list[str], bool]] = {}
+    reserved = {case.id for case in cases if case.requirement.on_demand}
     for case in cases:
         named = [(f"{case.id} {name}", template) for name, template in case.stimuli]
         for label, template in (*named, *((f"{case.id} probe", template) for template in case.also)):
@@ -179,7 +180,7 @@ def plan(cases: Iterable[Case], binder: Binder, included: Iterable[str] = ()) ->
     skipped: dict[str, str] = {}
     for digest, (template, label, ids, last) in wanted.items():
         bindings = binder.bindings(digest)
-        withheld = _withheld(template, ids, binder.target, asked)
+        withheld = _withheld(template, ids, binder.target, asked) or _reserved(ids, reserved, binder.target, asked)
         if withheld:
             skipped[digest] = withheld
             continue
@@ -223,6 +224,13 @@ def _withheld(template: Template, ids: list[str], target: Target, asked: frozens
     if not asked.intersection(ids):
         return f"it sends a request without TLS, which is done only on demand: --include {ids[0]}"
     return "not sent: a proxy stands between" if target.proxy is not None else ""
+
+
+def _reserved(ids: list[str], reserved: set[str], target: Target, asked: frozenset[str]) -> str:
+    """Why a request goes to no other host unless it is asked for; empty where a case of everyday wants it too."""
+    if target.loopback or asked.intersection(ids) or not reserved.issuperset(ids):
+        return ""
+    return f"not sent: its shape may harm others behind the same edge, so it is sent only on demand: --include {ids[0]}"
 
 
 def _value(ids: list[str]) -> int:

@@ -46,6 +46,8 @@ since = 2
 traits = { "a.b" = ["x", "y"] }
 undecidable = true
 intrusive = true
+on_demand = true
+edge = true
 joins = ["ERR-001"]
 needs = ["scope"]
 """
@@ -238,6 +240,8 @@ def test_every_key_of_a_row_reaches_the_requirement() -> None:
         traits={"a.b": ("x", "y", "unknown")},
         undecidable=True,
         intrusive=True,
+        on_demand=True,
+        edge=True,
         joins=("ERR-001",),
         needs=("scope",),
     )
@@ -246,7 +250,8 @@ def test_every_key_of_a_row_reaches_the_requirement() -> None:
 def test_keys_left_out_have_defaults() -> None:
     row = read(SMALL).requirements["ERR-001"]
     assert (row.derived, row.severity, row.note, row.profiles) == (False, None, "", ())
-    assert (row.undecidable, row.intrusive, row.joins, row.needs) == (False, False, (), ())
+    assert (row.undecidable, row.intrusive, row.on_demand, row.edge) == (False, False, False, False)
+    assert (row.joins, row.needs) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance import catalogue, judging, profiles
-from conformance.judging import Evidence, Verdict, closed, concluded, confirmed, expectation, joined, judge, result
+from conformance.judging import (
+    Evidence,
+    Verdict,
+    closed,
+    concluded,
+    confirmed,
+    expectation,
+    joined,
+    judge,
+    overall,
+    result,
+)
 from conformance.recording import Exchange, Header, Recording, Token
 from conformance.reply import (
     GRANTED,
@@ -582,6 +593,28 @@ def test_warnings_count_where_they_are_asked_to(fail_on: judging.FailOn, expecte
 
 def test_failures_are_told_also_where_they_do_not_fail_the_command() -> None:
     assert concluded(of("failed"), [], fail_on="never", stopped="").verdict == "non-conformant"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "edge", "expected"),
+    [
+        (("passed",), ("failed",), ("conformant", "non-conformant")),
+        (("failed",), ("passed",), ("non-conformant", "conformant")),
+        (("passed",), ("inconclusive",), ("conformant", "inconclusive")),
+        (("passed",), (), ("conformant", "not-judged")),
+        ((), ("failed",), ("non-conformant", "non-conformant")),
+    ],
+)
+def test_the_edge_counts_for_itself(
+    endpoint: tuple[str, ...], edge: tuple[str, ...], expected: tuple[str, str]
+) -> None:
+    beside = [
+        replace(one, case=replace(one.case, requirement=replace(one.case.requirement, edge=True))) for one in of(*edge)
+    ]
+    verdicts = [*of(*endpoint), *beside]
+    found = overall(verdicts, [one.case for one in verdicts], fail_on="must", stopped="")
+    assert (found.verdict, found.edge) == expected
+    assert found.cases == tuple(verdicts)
 
 
 def test_an_unusable_target_decides_nothing() -> None:

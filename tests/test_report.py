@@ -49,7 +49,7 @@ def a_case(identifier: str, **changes: Any) -> case.Case:
     def judgement(valid: Reply) -> None:
         valid.must_be(GRANTED)
 
-    row = requirement(identifier, **changes)
+    row = replace(requirement(identifier, **changes), edge=identifier.startswith("WIRE"))
     return case.case_of(case.case(identifier, requirement=row, valid=VALID)(judgement)) or pytest.fail("no case")
 
 
@@ -85,7 +85,7 @@ def run_of(*verdicts: judging.Verdict, kept: Recording | None = None, **changes:
     """A run with these verdicts, whatever was observed."""
     kept = kept or recording()
     cases = tuple(verdict.case for verdict in verdicts)
-    result = judging.concluded(verdicts, cases, fail_on="must", stopped=kept.stopped)
+    result = judging.overall(verdicts, cases, fail_on="must", stopped=kept.stopped)
     asked = inquiry(*cases)
     run = engine.Run(asked, kept, Gate("open"), result, judging.Evidence(kept, cases), 1_800_000_002.345)
     return replace(run, **changes)
@@ -177,8 +177,9 @@ def test_times_are_utc_to_the_millisecond() -> None:
 def test_the_edge_has_a_verdict_of_its_own(words: tuple[str, ...], edge: str) -> None:
     wire = [judging.Verdict(a_case(f"WIRE-00{at}"), word) for at, word in enumerate(words)]
     run = run_of(judging.Verdict(a_case("X-001"), "failed", expected="a", actual="b"), *wire)
-    assert results.edge_verdict(run) == edge
-    validator()(results.results(run))
+    found = results.results(run)
+    assert (found["verdict"], found["edge_verdict"]) == ("non-conformant", edge)
+    validator()(found)
 
 
 def test_a_waiver_is_named_beside_its_case() -> None:

@@ -88,6 +88,8 @@ class Requirement:
         traits: the choices it observes, each with the closed list of its values, ``unknown`` last.
         undecidable: it may stay inconclusive without making the run so.
         intrusive: its stimuli may alarm a firewall and are sent last.
+        on_demand: its stimuli go to other hosts than this machine only where it is included by name.
+        edge: it judges the HTTP server in front of the endpoint, which has a verdict of its own.
         joins: requirements whose finding it repeats when the same answer fails both.
         needs: optional settings without which it is not applicable.
     """
@@ -108,6 +110,8 @@ class Requirement:
     traits: Mapping[str, tuple[str, ...]] = field(hash=False)
     undecidable: bool
     intrusive: bool
+    on_demand: bool
+    edge: bool
     joins: tuple[str, ...]
     needs: tuple[str, ...]
 
@@ -232,6 +236,8 @@ _OPTIONAL_ROW_KEYS: Mapping[str, type] = {
     "traits": dict,
     "undecidable": bool,
     "intrusive": bool,
+    "on_demand": bool,
+    "edge": bool,
     "joins": list,
     "needs": list,
 }
@@ -280,6 +286,8 @@ def _requirement(id_: str, row: Any, area: str, edition: int) -> Requirement:
         traits=_traits(row.get("traits", {}), f"{where}: traits"),
         undecidable=row.get("undecidable", False),
         intrusive=row.get("intrusive", False),
+        on_demand=row.get("on_demand", False),
+        edge=row.get("edge", False),
         joins=_words(row["joins"], f"{where}: joins") if "joins" in row else (),
         needs=_chosen(row, "needs", _NEEDS, where),
     )

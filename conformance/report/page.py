@@ -153,7 +153,7 @@ def banner(run: Run) -> str:
 def _run_facts(run: Run) -> Iterator[tuple[str, str]]:
     text, header, target, profile = escape.html, run.recording.header, run.inquiry.target, run.inquiry.profile
     counts = [results.counted(number, word) for word, number in results.summary(run).items() if number]
-    edge = results.edge_verdict(run)
+    edge = run.result.edge
     yield "Reason", text(run.result.reason)
     unusable = run.result.verdict == "unusable"
     yield "Advice", text(run.gate.advice) if unusable else ""

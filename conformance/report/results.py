@@ -22,7 +22,6 @@ __all__ = [
     "FORMAT",
     "counted",
     "duration",
-    "edge_verdict",
     "instant",
     "repeat",
     "results",
@@ -32,9 +31,6 @@ __all__ = [
 ]
 
 FORMAT = "token-conformance/1"
-
-EDGE = "WIRE"
-"""The area whose rows judge the HTTP edge."""
 
 
 def results(run: Run, *, waived: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -48,7 +44,7 @@ def results(run: Run, *, waived: Mapping[str, str] | None = None) -> dict[str, A
     return {
         "format": FORMAT,
         "verdict": run.result.verdict,
-        "edge_verdict": edge_verdict(run),
+        "edge_verdict": run.result.edge,
         "reason": run.result.reason,
         "suite": {"version": header.suite},
         "catalogue": {"edition": known.edition, "digest": known.digest},
@@ -85,16 +81,6 @@ def write(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
         os.fchmod(descriptor, 0o600)
         file.write(text)
-
-
-def edge_verdict(run: Run) -> str:
-    """The verdict of the HTTP edge alone; ``not-judged`` where none of its rows was selected."""
-    verdicts = [verdict for verdict in run.result.cases if verdict.case.requirement.area == EDGE]
-    if not verdicts:
-        return "not-judged"
-    cases = [verdict.case for verdict in verdicts]
-    stopped = run.recording.stopped
-    return judging.concluded(verdicts, cases, fail_on=run.inquiry.fail_on, stopped=stopped).verdict
 
 
 def summary(run: Run) -> dict[str, int]:

@@ -101,7 +101,7 @@ class Terminal:
                 self._cases(run)
                 if run.recording.stopped:
                     self._field("ended early", run.recording.stopped)
-            edge = results.edge_verdict(run)
+            edge = run.result.edge
             if edge != "not-judged":
                 self._field("HTTP edge", edge)
         self._line(summary_line(run), _STYLES[run.result.verdict])
