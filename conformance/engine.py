@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from conformance.recording import Exchange
     from conformance.target import Limits, Target
 
-WITNESSES = 3
+WITNESSES = 4
 """Exchanges of an invariant's failure that are repeated to confirm it."""
 
 # OAuth 2.1 turns these rows round; None means that the row says nothing there.

@@ -96,9 +96,13 @@ class Evidence:
         self._exchanges = {exchange.number: exchange for exchange in recording.exchanges}
         self._aside = {one.digest for case in cases for one in case.templates if one.transport is not None}
         owners: dict[str, set[str]] = {}
+        everyday: set[str] = set()
         for case in cases:
             for template in case.templates:
                 owners.setdefault(template.digest, set()).add(case.id)
+                if not case.requirement.edge:
+                    everyday.add(template.digest)
+        self._of_the_edge = owners.keys() - everyday
         controls = sorted(
             (Answer(exchange) for exchange in recording.exchanges if exchange.template == VALID.digest),
             key=lambda control: control.exchange.number,
@@ -111,6 +115,7 @@ class Evidence:
                 exchange,
                 supported=_supported(exchange, starts, granted) or _tokenless(exchange),
                 cases=frozenset(owners.get(exchange.template, ())),
+                fatal=_fatal(exchange, controls),
             )
             for exchange in recording.exchanges
         )
@@ -147,9 +152,14 @@ class Evidence:
         )
         return not before.isdisjoint(after)
 
-    def is_the_endpoints(self, answer: Answer) -> bool:
-        """Whether an answer came over the connection that the target has, so that invariants look at it."""
-        return answer.exchange.template not in self._aside
+    def concerns(self, answer: Answer, case: Case) -> bool:
+        """Whether an invariant looks at an answer.
+
+        One that came over a connection of another kind concerns none, one to a request that only rows of the edge
+        send concerns those alone: what is answered there is malformed HTTP, not a token request.
+        """
+        template = answer.exchange.template
+        return template not in self._aside and (case.requirement.edge or template not in self._of_the_edge)
 
     def repeated(self, digests: Iterable[str]) -> bool:
         """Whether one of some templates was sent a second time."""
@@ -160,6 +170,14 @@ def _supported(exchange: Exchange, starts: Sequence[int], granted: Sequence[bool
     before = bisect_left(starts, exchange.number) - 1
     after = bisect_right(starts, exchange.number)
     return before >= 0 and granted[before] and after < len(granted) and granted[after]
+
+
+def _fatal(exchange: Exchange, controls: Sequence[Answer]) -> bool:
+    """Whether a request got no answer, nor did the control after it; with others in flight it may be innocent."""
+    if exchange.template == VALID.digest or Answer(exchange).answered:
+        return False
+    after = bisect_right(controls, exchange.number, key=lambda control: control.exchange.number)
+    return after < len(controls) and not controls[after].answered
 
 
 def _tokenless(exchange: Exchange) -> bool:
@@ -191,11 +209,13 @@ def judge(case: Case, evidence: Evidence, contract: Contract, attempt: int = 1) 
     """
     if contract.forwarded and proxy.rewrites(case.id):
         return Verdict(case, "inconclusive", reason=proxy.FORWARDED)
-    answers = tuple(filter(evidence.is_the_endpoints, evidence.answers))
+    answers = tuple(answer for answer in evidence.answers if evidence.concerns(answer, case))
     if attempt == 2:
         answers = tuple(answer for answer in answers if answer.exchange.attempt == 2)
     judgement = Judgement(
-        contract, tuple(answer for answer in answers if (answer.supported or answer.granted) and not answer.unreadable)
+        contract,
+        tuple(answer for answer in answers if (answer.supported or answer.granted) and not answer.unreadable),
+        fatal=tuple(answer for answer in answers if answer.fatal),
     )
     replies = {name: _reply(name, template.digest, evidence, judgement, attempt) for name, template in case.stimuli}
     arguments: dict[str, Any] = dict(replies)

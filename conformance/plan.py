@@ -230,7 +230,7 @@ def _reserved(ids: list[str], reserved: set[str], target: Target, asked: frozens
     """Why a request goes to no other host unless it is asked for; empty where a case of everyday wants it too."""
     if target.loopback or asked.intersection(ids) or not reserved.issuperset(ids):
         return ""
-    return f"not sent: its shape may harm others behind the same edge, so it is sent only on demand: --include {ids[0]}"
+    return f"it may burden others behind the same edge, so it is sent only on demand: --include {ids[0]}"
 
 
 def _value(ids: list[str]) -> int:

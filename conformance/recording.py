@@ -91,6 +91,8 @@ class Exchange:
         tls: TLS version, if any.
         cipher: TLS cipher suite as OpenSSL calls it, if any.
         content: the content without its coding, masked, where it has one that can be undone.
+        sent_all: seconds from the start until the last octet of the request was handed over, if it was.
+        preceding: octets of ``sent`` and ``received`` that belong to a request before this one on the same connection.
     """
 
     number: int
@@ -114,6 +116,13 @@ class Exchange:
     tls: str | None = None
     cipher: str | None = None
     content: bytes = b""
+    sent_all: float | None = None
+    preceding: tuple[int, int] = (0, 0)
+
+    @property
+    def answer(self) -> bytes:
+        """The octets received after the answer to a request before this one: what answers this one."""
+        return self.received[self.preceding[1] :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +257,7 @@ def exchange_of(record: Mapping[str, Any]) -> Exchange:
             "content": record["content"].encode("latin-1"),
             "token": Token(**token) if token is not None else None,
             "echoes": tuple(Echo(**echo) for echo in record["echoes"]),
+            "preceding": tuple(record.get("preceding", (0, 0))),
         },
     )
 

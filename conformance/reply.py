@@ -67,7 +67,7 @@ class Reading:
     @cached_property
     def message(self) -> Message | None:
         """The final response, as leniently as it can be read; ``None`` where nothing like one came."""
-        return _read(self.exchange.received, head=self.exchange.head, closed=self.exchange.ending == "closed")
+        return _read(self.exchange.answer, head=self.exchange.head, closed=self.exchange.ending == "closed")
 
     @property
     def answered(self) -> bool:
@@ -280,6 +280,7 @@ class Judgement:
         traits: observed choices by name.
         absent: why stimuli of the case have no answer.
         not_applicable: why the case does not apply to this target.
+        fatal: unanswered requests after which the valid request was not answered either.
     """
 
     contract: Contract
@@ -288,6 +289,7 @@ class Judgement:
     traits: dict[str, str] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     not_applicable: str = ""
+    fatal: tuple[Answer, ...] = ()
 
     def trait(self, name: str, value: str) -> None:
         """Records an observed choice; the catalogue row declares its name and values."""
@@ -346,10 +348,12 @@ class Answer(Reading):
     Attributes:
         supported: whether the nearest controls before and after it were granted, so that a refusal says something.
         cases: IDs of the cases whose stimulus it answers.
+        fatal: whether neither it nor the control after it was answered.
     """
 
     supported: bool = True
     cases: frozenset[str] = frozenset()
+    fatal: bool = False
 
     @property
     def label(self) -> str:

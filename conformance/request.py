@@ -120,6 +120,8 @@ class Template:
         framing: ``length`` sends Content-Length, ``chunked`` one chunk, ``none`` neither field nor body.
         gate_scope: whether the scope that the valid request needs is added to the form.
         transport: what it travels over; ``None`` for what the target has.
+        after: the request that goes before it on the same connection, if one does.
+        held: whether its body waits for an answer to its header section, a few seconds at the most.
     """
 
     method: bytes
@@ -131,11 +133,15 @@ class Template:
     framing: OneOf["length", "chunked", "none"] = "length"
     gate_scope: bool = True
     transport: Transport | None = field(default=None, repr=False)
+    after: Template | None = field(default=None, repr=False)
+    held: bool = field(default=False, repr=False)
 
     @cached_property
     def digest(self) -> str:
         """A name for the template that is the same for every target, run and release: 16 hexadecimal digits."""
         over = "" if self.transport is None else repr(self.transport)
+        over += "" if self.after is None else self.after.digest
+        over += "held" if self.held else ""
         return hashlib.sha256((repr(self) + over).encode()).hexdigest()[:16]
 
     def over(self, transport: Transport) -> Template:
@@ -228,15 +234,31 @@ class Template:
         )
         return replace(self, fields=fields, framing="chunked")
 
+    def holding_its_body(self) -> Template:
+        """The template whose body waits for an answer to its header section."""
+        return replace(self, held=True)
+
     def lines(self) -> tuple[str, ...]:
         """The template in words: request line, field lines, an empty line, the body; symbols in braces."""
         body = "&".join(map(str, self.parameters)) if self.parameters is not None else str(self.raw)
         if not self.gate_scope and self.parameters is not None:
             body += "{never a scope}"
         head = f"{Literal(self.method)} {self.target} {Literal(self.version)}"
-        over = () if self.transport is None else (str(self.transport),)
+        over: tuple[str, ...] = () if self.transport is None else (str(self.transport),)
+        if self.after is not None:
+            over += (f"(on the connection of: {'; '.join(changed_lines(self.after)) or 'the valid request'})",)
+        if self.held:
+            over += ("(the body waits for an answer to the header section)",)
         lines = (*over, *(_shown(line) for line in (head, *map(str, self.fields))))
         return (*lines, "", *([_shown(body)] if body else []))
+
+
+def on_one_connection(first: Template, second: Template) -> Template:
+    """The second of two requests, sent on the connection of the first when that is answered; neither asks for its end.
+
+    Both are sent without Connection, so that the server may keep what HTTP/1.1 keeps (RFC 9112, section 9.3).
+    """
+    return replace(second.removing("Connection"), after=first.removing("Connection"))
 
 
 def _shown(line: str) -> str:
@@ -365,6 +387,8 @@ def tries_wrong_secret(template: Template, bindings: Bindings) -> bool:
     Raises:
         Inapplicable: the target lacks what the template needs.
     """
+    if template.after is not None and tries_wrong_secret(template.after, bindings):
+        return True
     values = [
         octets(line.value.runs(bindings))
         for line in template.fields

@@ -20,7 +20,9 @@ from conformance.request import Encoded, encode, tries_wrong_secret
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from conformance.expression import Bindings
     from conformance.profiles import Profile
+    from conformance.request import Template
     from conformance.target import Limits, Target
 
 __all__ = ["INTERRUPTED", "PATIENCE", "Gate", "Pace", "Sender", "gate_of"]
@@ -39,6 +41,9 @@ RECOVERIES = 3
 
 CAPS = wire.Caps(header=64 << 10, body=256 << 10)
 """What is taken of an answer: a token answer is a hundredth of that, and every octet of it is searched for secrets."""
+
+NOTHING = Encoded(b"", ())
+"""No request before another one on its connection."""
 
 TOO_LONG = "the run took longer than --max-duration"
 """Reason of an end that the clock brought about."""
@@ -124,7 +129,10 @@ class Sender:
         """Puts one stimulus on the wire; ``None`` where it cannot be made for the target or the sending has ended."""
         bindings = self.binder.bindings(stimulus.digest)
         try:
-            encoded = self._route.prepared(encode(stimulus.template, bindings), stimulus.template.transport)
+            encoded = self._prepared(stimulus.template, bindings)
+            first = (
+                self._prepared(stimulus.template.after, bindings) if stimulus.template.after is not None else NOTHING
+            )
             spends = tries_wrong_secret(stimulus.template, bindings)
         except Inapplicable as missing:
             self.skipped[stimulus.digest] = str(missing)
@@ -136,16 +144,21 @@ class Sender:
             # A generated request may do so by chance; only those that were planned go one at a time.
             self.skipped[stimulus.digest] = "not sent: it would try a wrong secret of the real client"
             return None
-        reading = self._exchange(stimulus, encoded, attempt, spends=spends)
+        reading = self._exchange(stimulus, encoded, attempt, spends=spends, first=first)
         if reading is not None and reading.rate_limited:
             self._wrong_secrets_over = self._wrong_secrets_over or f"the server answered {reading.words()}"
             if not spends and self._pace.hold(retry_after(reading, APART)):
-                reading = self._exchange(stimulus, encoded, attempt, spends=spends)
+                reading = self._exchange(stimulus, encoded, attempt, spends=spends, first=first)
         if reading is not None and reading.status == 423:
             self._wrong_secrets_over = "the server answered 423: it locks clients"
         return reading
 
-    def _exchange(self, stimulus: Stimulus, encoded: Encoded, attempt: int, *, spends: bool) -> Reading | None:
+    def _prepared(self, template: Template, bindings: Bindings) -> Encoded:
+        return self._route.prepared(encode(template, bindings), template.transport)
+
+    def _exchange(
+        self, stimulus: Stimulus, encoded: Encoded, attempt: int, *, spends: bool, first: Encoded
+    ) -> Reading | None:
         self._pace.wait(self._ended, self._until)
         if self._is_over():
             return None
@@ -158,14 +171,26 @@ class Sender:
             self._wrong_secrets += spends
         head = stimulus.template.method.upper() == b"HEAD"
         address, context = self._route.over(stimulus.template.transport)
-        seen = wire.exchange(address, encoded.data, head=head, deadlines=self._deadlines, caps=CAPS, context=context)
-        masked = masking.mask(
-            seen.received,
+        seen = wire.exchange(
+            address,
+            encoded.data,
             head=head,
-            key=self._key,
-            credentials=(*self._credentials, *self._sent(stimulus, encoded)),
-            known=self.known,
+            deadlines=self._deadlines,
+            caps=CAPS,
+            context=context,
+            preceding=first.data,
+            hold=encoded.data.find(b"\r\n\r\n") + 4 if stimulus.template.held else None,
         )
+        credentials = (*self._credentials, *self._sent(stimulus, encoded))
+        sent_before, received_before = seen.preceding
+        masked = masking.mask(
+            seen.received[received_before:], head=head, key=self._key, credentials=credentials, known=self.known
+        )
+        before = b""
+        if received_before:
+            before = masking.mask(
+                seen.received[:received_before], head=False, key=self._key, credentials=credentials, known=self.known
+            ).received
         exchange = Exchange(
             number=number,
             role=stimulus.role,
@@ -173,8 +198,8 @@ class Sender:
             template=stimulus.digest,
             label=stimulus.label,
             how=stimulus.how,
-            sent=encoded.masked()[: len(seen.sent)],
-            received=masked.received,
+            sent=first.masked()[:sent_before] + encoded.masked()[: len(seen.sent) - sent_before],
+            received=before + masked.received,
             ending=str(seen.ending),
             detail=seen.detail,
             left_open=seen.left_open,
@@ -186,6 +211,8 @@ class Sender:
             token=masked.token,
             echoes=masked.echoes,
             content=masked.content,
+            sent_all=seen.sent_all,
+            preceding=seen.preceding,
             tls=seen.tls_version,
             cipher=seen.cipher,
         )

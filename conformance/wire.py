@@ -6,7 +6,7 @@ import math
 import select
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,15 @@ class Caps:
 
 DEFAULT_CAPS = Caps()
 
+LINGER = 0.15
+"""Seconds to go on reading after a complete message."""
+
+HOLD = 5.0
+"""Seconds that a request waits for an answer to its header section before its body follows."""
+
+FIRST_ALONE = "the connection was closed after the first answer"
+"""Why a second request was not sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -88,6 +97,7 @@ class Transcript:
         peer: the target's address and port.
         tls_version: such as ``TLSv1.3``.
         cipher: TLS cipher suite as OpenSSL calls it.
+        preceding: octets sent and received that belong to the request before this one on the same connection.
     """
 
     sent: bytes = field(repr=False)
@@ -104,17 +114,20 @@ class Transcript:
     peer: str | None
     tls_version: str | None
     cipher: str | None = None
+    preceding: tuple[int, int] = (0, 0)
 
 
-def exchange(
+def exchange(  # noqa: PLR0913 - a request and how it travels
     address: Address,
     data: bytes,
     *,
     head: bool = False,
     deadlines: Deadlines,
     caps: Caps = DEFAULT_CAPS,
-    linger: float = 0.15,
+    linger: float = LINGER,
     context: ssl.SSLContext | None = None,
+    preceding: bytes = b"",
+    hold: int | None = None,
 ) -> Transcript:
     """Sends a request on a new connection and takes what comes back.
 
@@ -130,21 +143,45 @@ def exchange(
         linger: seconds to go on reading after a complete message, to catch octets past its end; a peer that closes
             ends it at once.
         context: TLS settings; those of :func:`tls_context` without it.
+        preceding: a request that goes first on the same connection. Where the peer closes after its answer, or says
+            that it will, nothing more is sent.
+        hold: octets after which sending waits for a first octet of the answer, `HOLD` seconds at the most.
 
     Raises:
         WireError: the CA bundle or the client certificate of the address is unusable.
     """
     if address.tls and context is None:
         context = _context_of(address.ca_bundle, address.client)
-    talk = _Talk(data, Reader(head=head), deadlines, caps, linger)
+    talk = _Talk(data, Reader(head=head), deadlines, caps, linger, hold)
+    first = _Talk(preceding, Reader(), deadlines, caps, linger) if preceding else None
     try:
-        talk.connect(address, context if address.tls else None)
+        (first or talk).connect(address, context if address.tls else None)
+        if first is not None:
+            ending, detail = first.converse()
+            if ending is not Ending.COMPLETE or first.over:
+                over = ending is Ending.COMPLETE
+                ending, detail = (Ending.CLOSED, FIRST_ALONE) if over else (ending, detail)
+                return _after(first.transcript(ending, detail), None)
+            talk.adopt(first)
         ending, detail = talk.converse()
     except NoConnectionError as failure:
         ending, detail = failure.ending, failure.detail
     finally:
-        talk.close()
-    return talk.transcript(ending, detail)
+        (first or talk).close()
+    whole = talk.transcript(ending, detail)
+    return whole if first is None else _after(first.transcript(ending, detail), whole)
+
+
+def _after(first: Transcript, second: Transcript | None) -> Transcript:
+    """One transcript of two requests on one connection; what ended it is the second one's, where there was one."""
+    whole = first if second is None else second
+    return replace(
+        whole,
+        sent=first.sent + (b"" if second is None else second.sent),
+        received=first.received + (b"" if second is None else second.received),
+        first_byte=None if second is None else second.first_byte,
+        preceding=(len(first.sent), len(first.received)),
+    )
 
 
 class Route:
@@ -208,8 +245,17 @@ _context_of = lru_cache(maxsize=8)(tls_context)
 class _Talk:
     """The state of one exchange."""
 
-    def __init__(self, data: bytes, reader: Reader, deadlines: Deadlines, caps: Caps, linger: float) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        reader: Reader,
+        deadlines: Deadlines,
+        caps: Caps,
+        linger: float,
+        hold: int | None = None,
+    ) -> None:
         self._data, self._reader, self._deadlines, self._caps, self._linger = data, reader, deadlines, caps, linger
+        self._free = len(data) if hold is None else min(hold, len(data))
         self._socket: socket.socket | None = None
         self._sent = 0
         self._may_send = True
@@ -264,6 +310,21 @@ class _Talk:
             self._cipher = suite[0] if suite is not None else None
         sock.setblocking(False)
 
+    def adopt(self, first: _Talk) -> None:
+        """Goes on with the connection of another talk, in its time."""
+        self._socket, self._open, self._zero, self._started = first._socket, True, first._zero, first._started
+        self._connected, self._local, self._peer = first._connected, first._local, first._peer
+        self._tls_version, self._cipher = first._tls_version, first._cipher
+        self._progress = self._now()
+
+    @property
+    def over(self) -> bool:
+        """Whether the peer takes no further request: it closed the connection, or says that it does."""
+        message = self._reader.message(closed=False)
+        if not self._open or message is None or message.version != "HTTP/1.1":
+            return True
+        return any("close" in value.lower() for value in message.values("Connection"))
+
     def converse(self) -> tuple[Ending, str]:
         sock = self._socket
         assert sock is not None
@@ -275,6 +336,10 @@ class _Talk:
         while True:
             deadline, ending = self._next_deadline()
             left = deadline - self._now()
+            if left <= 0 and self._holding:
+                self._release()
+                self._send(sock)
+                continue
             if left <= 0:
                 # A busy machine may come late: what arrived in time is looked for once more.
                 if looked is ending:
@@ -300,20 +365,30 @@ class _Talk:
 
     def _next_deadline(self) -> tuple[float, Ending]:
         whole = (self._deadlines.exchange, Ending.EXCHANGE_TIMEOUT)
+        if self._holding:
+            return self._progress + min(HOLD, self._deadlines.exchange / 2), Ending.FIRST_BYTE_TIMEOUT
         if self._message_end is not None:
             return min(self._message_end + self._linger, self._deadlines.exchange), Ending.COMPLETE
         if self._first_byte is None:
             return min((self._progress + self._deadlines.first_byte, Ending.FIRST_BYTE_TIMEOUT), whole)
         return whole
 
+    @property
+    def _holding(self) -> bool:
+        """Whether the rest of the request waits for a first octet of the answer."""
+        return self._sent == self._free < len(self._data) and self._message_end is None
+
+    def _release(self) -> None:
+        self._free, self._progress = len(self._data), self._now()
+
     def _has_more_to_send(self) -> bool:
-        return self._may_send and self._message_end is None and self._sent < len(self._data)
+        return self._may_send and self._message_end is None and self._sent < self._free
 
     def _send(self, sock: socket.socket) -> None:
         if not self._has_more_to_send():
             return
         try:
-            count = sock.send(self._data[self._sent : self._sent + _PIECE])
+            count = sock.send(self._data[self._sent : min(self._sent + _PIECE, self._free)])
         except (BlockingIOError, ssl.SSLWantWriteError):
             return
         except ssl.SSLWantReadError:
@@ -366,6 +441,7 @@ class _Talk:
         now = self._now()
         if self._first_byte is None:
             self._first_byte = now
+            self._release()
         reader = self._reader
         reader.feed(data)
         if reader.header_size > self._caps.header:

@@ -663,3 +663,41 @@ def test_answers_know_the_cases_that_asked_for_them() -> None:
     found: tuple[Answer, ...] = evidence(YES, exchange(OTHER, token()), cases=cases).answers
     assert [sorted(one.cases) for one in found] == [[], ["OWN-001", "OWN-002"]]
     assert json.loads(found[1].body)["token_type"] == "Bearer"
+
+
+# What concerns an invariant, and what stops an endpoint
+
+
+def test_what_only_the_edge_sends_concerns_the_edge_alone() -> None:
+    seen: dict[str, int] = {}
+
+    def counting(name: str) -> Case:
+        def judgement(judge: Judgement) -> None:
+            seen[name] = len(judge.answers)
+            judge.passes("counted")
+
+        return declared(name, judgement)
+
+    plain, own = counting("OWN-001"), granted("OWN-002", OTHER)
+    edge = replace(counting("OWN-003"), requirement=replace(own.requirement, edge=True))
+    malformed = replace(granted("OWN-004", THIRD), requirement=replace(own.requirement, edge=True))
+    exchanges = (YES, exchange(OTHER, token()), exchange(THIRD, answer(400)), YES)
+    for case in (plain, edge):
+        judge(case, evidence(*exchanges, cases=(plain, own, edge, malformed)), CONTRACT)
+    assert seen == {"OWN-001": 3, "OWN-003": 4}
+
+
+@pytest.mark.parametrize(
+    ("order", "fatal"),
+    [
+        ([YES, exchange(OTHER, b""), exchange(VALID, b""), YES], True),
+        ([YES, exchange(OTHER, b""), YES], False),
+        ([YES, exchange(OTHER, b""), exchange(THIRD, b""), exchange(VALID, b"")], True),
+        ([YES, exchange(OTHER, b"")], False),
+        ([YES, exchange(OTHER, answer(500)), exchange(VALID, b"")], False),
+    ],
+)
+def test_a_request_after_which_nobody_answers_is_fatal(order: list[Exchange], fatal: bool) -> None:
+    found = evidence(*order).answers
+    assert next(one for one in found if one.exchange.template == OTHER.digest).fatal is fatal
+    assert not any(one.fatal for one in found if one.exchange.template == VALID.digest)

@@ -26,7 +26,15 @@ from conformance.expression import (
     Repeated,
     literal,
 )
-from conformance.request import FORM, VALID, Template, changed_lines, encode, tries_wrong_secret
+from conformance.request import (
+    FORM,
+    VALID,
+    Template,
+    changed_lines,
+    encode,
+    on_one_connection,
+    tries_wrong_secret,
+)
 
 CANARY = "p+a/s=s%w\"ö<&>'\\ :x"
 
@@ -588,3 +596,25 @@ def test_a_request_without_the_real_client_never_spends(parts: list[Expression],
     template = header(value) if place == "header" else NOBODY.with_form("client_id=" + value)
     for bindings in (PASSPORT, FORM_BASIC, RAW_BASIC):
         assert not tries_wrong_secret(template, bindings)
+
+
+# Two requests on one connection, and a body that waits
+
+
+def test_a_request_after_another_is_a_template_of_its_own() -> None:
+    plain = VALID.removing("Connection")
+    after_valid, after_other = on_one_connection(VALID, VALID), on_one_connection(VALID.with_form("a=b"), VALID)
+    held = plain.holding_its_body()
+    assert len({plain.digest, after_valid.digest, after_other.digest, held.digest}) == 4
+    assert sent(after_valid) == sent(after_other) == sent(held) == sent(plain)
+    assert changed_lines(after_valid) == (
+        "- Connection: close",
+        "+ (on the connection of: - Connection: close)",
+    )
+    assert changed_lines(held, plain) == ("+ (the body waits for an answer to the header section)",)
+
+
+def test_a_wrong_secret_in_the_first_of_two_requests_counts() -> None:
+    wrong = VALID.authorized(SECRET + "x")
+    assert tries_wrong_secret(on_one_connection(wrong, VALID), PASSPORT)
+    assert not tries_wrong_secret(on_one_connection(VALID, VALID), PASSPORT)

@@ -695,3 +695,94 @@ def test_verification_is_on_whatever_the_roots(certificates: Certificates) -> No
     for context in (tls_context(None), tls_context(str(certificates.root))):
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
+
+
+# Two requests on one connection, and a body that waits
+
+KEPT = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nA"
+FIRST = b"POST /first HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+
+
+def answering(*answers: bytes, close_after: int = 9) -> Script:
+    """A server that answers one request after another on a connection, and closes it after some."""
+
+    def script(connection: socket.socket) -> None:
+        for number, answer in enumerate(answers, 1):
+            data = b""
+            while b"\r\n\r\n" not in data:
+                piece = connection.recv(65536)
+                if not piece:
+                    return
+                data += piece
+            connection.sendall(answer)
+            if number == close_after:
+                return
+        until_hung_up(connection)
+
+    return script
+
+
+def test_a_second_request_goes_over_the_connection_of_the_first() -> None:
+    with serving(answering(KEPT, ANSWER)) as address:
+        got = exchange(address, REQUEST, deadlines=PATIENT, preceding=FIRST, linger=0.05)
+    assert (got.sent, got.received, got.ending) == (FIRST + REQUEST, KEPT + ANSWER, Ending.COMPLETE)
+    assert got.preceding == (len(FIRST), len(KEPT))
+
+
+@pytest.mark.parametrize(
+    ("first", "close_after"),
+    [(KEPT, 1), (KEPT.replace(b"OK\r\n", b"OK\r\nConnection: Close\r\n"), 9), (KEPT.replace(b"1.1", b"1.0", 1), 9)],
+    ids=["closes", "says close", "HTTP/1.0"],
+)
+def test_no_second_request_goes_to_a_peer_that_takes_none(first: bytes, close_after: int) -> None:
+    with serving(answering(first, ANSWER, close_after=close_after)) as address:
+        got = exchange(address, REQUEST, deadlines=PATIENT, preceding=FIRST, linger=0.05)
+    assert (got.sent, got.received, got.ending) == (FIRST, first, Ending.CLOSED)
+    assert (got.preceding, got.first_byte) == ((len(FIRST), len(first)), None)
+    assert got.detail == "the connection was closed after the first answer"
+
+
+def test_a_first_request_without_an_answer_ends_the_exchange() -> None:
+    with serving(until_hung_up) as address:
+        got = exchange(address, REQUEST, deadlines=Deadlines(1, 0.1, 0.2), preceding=FIRST)
+    assert (got.sent, got.received, got.ending) == (FIRST, b"", Ending.FIRST_BYTE_TIMEOUT)
+
+
+def test_a_body_waits_for_the_first_octet_of_an_answer() -> None:
+    seen: list[bytes] = []
+
+    def script(connection: socket.socket) -> None:
+        seen.append(connection.recv(65536))
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        seen.append(connection.recv(65536))
+        connection.sendall(ANSWER)
+
+    with serving(script) as address:
+        got = exchange(address, REQUEST + b"body", deadlines=PATIENT, hold=len(REQUEST))
+    assert seen == [REQUEST, b"body"]
+    assert got.ending is Ending.COMPLETE
+    assert got.first_byte is not None
+    assert got.sent_all is not None
+    assert got.first_byte < got.sent_all
+
+
+def test_a_body_that_nobody_asks_for_follows_all_the_same() -> None:
+    seen: list[bytes] = []
+
+    def script(connection: socket.socket) -> None:
+        seen.append(connection.recv(65536))
+        seen.append(connection.recv(65536))
+        connection.sendall(ANSWER)
+
+    with serving(script) as address:
+        got = exchange(address, REQUEST + b"body", deadlines=Deadlines(1, 0.4, 0.4), hold=len(REQUEST))
+    assert (seen, got.ending) == ([REQUEST, b"body"], Ending.COMPLETE)
+    assert got.first_byte is not None
+    assert got.sent_all is not None
+    assert 0.15 < got.sent_all < got.first_byte
+
+
+def test_no_body_follows_a_final_answer() -> None:
+    with serving(saying(ANSWER)) as address:
+        got = exchange(address, REQUEST + b"body", deadlines=PATIENT, hold=len(REQUEST))
+    assert (got.sent, got.sent_all, got.ending) == (REQUEST, None, Ending.COMPLETE)

@@ -50,7 +50,7 @@ def _entry(exchange: Exchange, base_url: str) -> dict[str, Any]:
     return {
         "startedDateTime": instant(exchange.started),
         "time": round(sum(timings.values()), 3),
-        "request": _request(exchange.sent, base_url),
+        "request": _request(exchange.sent[exchange.preceding[0] :], base_url),
         "response": _response(exchange),
         "cache": {},
         "timings": timings,
