@@ -176,6 +176,10 @@ def present(context: ssl.SSLContext, client: ClientCertificate, passphrase: Call
         raise WireError(f"cannot be read: {error.strerror}") from None
 
 
+_OLD_VERSIONS = threading.Lock()
+"""Held while warnings are switched off, which is done for the whole process: two threads must not interleave there."""
+
+
 @lru_cache(maxsize=32)
 def handshake_context(transport: Transport, client: ClientCertificate | None) -> ssl.SSLContext:
     """TLS settings for a handshake that a case prescribes.
@@ -195,7 +199,7 @@ def handshake_context(transport: Transport, client: ClientCertificate | None) ->
     context.verify_mode = ssl.CERT_NONE
     context.options |= _LEGACY_SERVER_CONNECT
     try:
-        with warnings.catch_warnings():
+        with _OLD_VERSIONS, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # old versions are the point
             context.minimum_version = _VERSIONS[transport.minimum]
             context.maximum_version = _VERSIONS[transport.maximum]

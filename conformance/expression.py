@@ -56,6 +56,8 @@ class Bindings:
         parameters: further parameters of the valid request, likewise.
         gate_scope: scope that the valid request must carry, if any.
         user_agent: by what name the suite presents itself (RFC 9110, section 10.1.5).
+        origin: scheme, host and port of the target (RFC 9110, section 4.3.1).
+        length: octets of the body before any transfer coding, in decimal; known once the body is encoded.
     """
 
     client_id: str
@@ -75,6 +77,8 @@ class Bindings:
     parameters: tuple[tuple[str, str, bool], ...] = field(default=(), repr=False)
     gate_scope: str | None = None
     user_agent: str = "token-conformance"
+    origin: str = ""
+    length: str = ""
 
 
 def form(text: str) -> str:
@@ -432,3 +436,5 @@ PATH = Symbol("path")
 DOCUMENTED_PATH = Symbol("documented_path")
 SCHEME = Symbol("scheme")
 USER_AGENT = Symbol("user_agent")
+ORIGIN = Symbol("origin")
+LENGTH = Symbol("length")

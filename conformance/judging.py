@@ -42,6 +42,7 @@ class Verdict:
         follows: ID of the case whose finding this one repeats.
         notes: everything that was found, the worst first.
         detail: traceback of a case that raised.
+        newer: whether the row is newer than the edition that judges, so that nothing about it counts.
     """
 
     case: Case
@@ -57,6 +58,7 @@ class Verdict:
     follows: str = ""
     notes: tuple[Note, ...] = ()
     detail: str = ""
+    newer: bool = False
 
     @property
     def finding(self) -> bool:
@@ -408,6 +410,7 @@ def result(
     *,
     fail_on: FailOn = "must",
     closed: str = "",
+    edition: int | None = None,
 ) -> Result:
     """The verdict of a run.
 
@@ -417,14 +420,26 @@ def result(
         contract: what the target claims.
         fail_on: ``must``, ``should`` or ``never``: the level from which an unmet requirement counts.
         closed: why the first controls were not granted, where the target cannot be judged at all.
+        edition: the edition of the catalogue that judges: what is unmet of newer rows is only observed; ``None`` for
+            the newest.
     """
     if closed:
-        verdicts = tuple(_behind_the_gate(case, evidence, contract, closed) for case in cases)
+        verdicts = tuple(_dated(_behind_the_gate(case, evidence, contract, closed), edition) for case in cases)
         if any(verdict.verdict == "failed" for verdict in verdicts):
             return overall(verdicts, cases, fail_on=fail_on, stopped=closed)
         return Result("unusable", closed, verdicts, _traits(cases, verdicts))
-    verdicts = joined([confirmed(case, evidence, contract) for case in cases], evidence)
+    verdicts = joined([_dated(confirmed(case, evidence, contract), edition) for case in cases], evidence)
     return overall(verdicts, cases, fail_on=fail_on, stopped=evidence.recording.stopped)
+
+
+def _dated(verdict: Verdict, edition: int | None) -> Verdict:
+    """A verdict as an edition of the catalogue gives it, which says nothing of rows that came later."""
+    if edition is None or verdict.case.requirement.since <= edition:
+        return verdict
+    if verdict.verdict not in ("failed", "warning"):
+        return replace(verdict, newer=True)
+    reason = f"{verdict.reason}; only observed: the requirement is newer than edition {edition}"
+    return replace(verdict, verdict="observed", reason=reason, newer=True)
 
 
 def overall(verdicts: Sequence[Verdict], cases: Sequence[Case], *, fail_on: FailOn, stopped: str) -> Result:
@@ -451,7 +466,7 @@ def concluded(verdicts: Sequence[Verdict], cases: Sequence[Case], *, fail_on: Fa
     open_ = [
         verdict
         for verdict in counting
-        if verdict.verdict in ("inconclusive", "error") and not verdict.case.requirement.undecidable
+        if verdict.verdict in ("inconclusive", "error") and not (verdict.case.requirement.undecidable or verdict.newer)
     ]
     if failed:
         ids = ", ".join(verdict.case.id for verdict in failed if not verdict.follows)

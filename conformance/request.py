@@ -117,7 +117,8 @@ class Template:
         fields: header field lines in order.
         parameters: pieces of the form body, joined by ``&``; ``None`` where ``raw`` is the body.
         raw: the body, taken as it is.
-        framing: ``length`` sends Content-Length, ``chunked`` one chunk, ``none`` neither field nor body.
+        framing: ``length`` sends Content-Length, ``chunked`` one chunk, ``extended`` one with a chunk extension,
+            ``none`` neither field nor body.
         gate_scope: whether the scope that the valid request needs is added to the form.
         transport: what it travels over; ``None`` for what the target has.
         after: the request that goes before it on the same connection, if one does.
@@ -130,7 +131,7 @@ class Template:
     parameters: tuple[Expression, ...] | None
     raw: Expression | None = None
     version: bytes = b"HTTP/1.1"
-    framing: OneOf["length", "chunked", "none"] = "length"
+    framing: OneOf["length", "chunked", "extended", "none"] = "length"
     gate_scope: bool = True
     transport: Transport | None = field(default=None, repr=False)
     after: Template | None = field(default=None, repr=False)
@@ -234,6 +235,10 @@ class Template:
         )
         return replace(self, fields=fields, framing="chunked")
 
+    def extending_its_chunk(self) -> Template:
+        """The template with an extension behind the size of its chunk (RFC 9112, section 7.1.1)."""
+        return replace(self.chunked(), framing="extended")
+
     def holding_its_body(self) -> Template:
         """The template whose body waits for an answer to its header section."""
         return replace(self, held=True)
@@ -247,6 +252,8 @@ class Template:
         over: tuple[str, ...] = () if self.transport is None else (str(self.transport),)
         if self.after is not None:
             over += (f"(on the connection of: {'; '.join(changed_lines(self.after)) or 'the valid request'})",)
+        if self.framing == "extended":
+            over += ("(the chunk has an extension)",)
         if self.held:
             over += ("(the body waits for an answer to the header section)",)
         lines = (*over, *(_shown(line) for line in (head, *map(str, self.fields))))
@@ -301,8 +308,10 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
         bindings = _without_secrets(bindings)
     body = _body(template, bindings)
     length = sum(len(run.data) for run in body)
-    if template.framing == "chunked":
-        body = (Run(b"%x\r\n" % length), *body, Run(b"\r\n0\r\n\r\n")) if length else (Run(b"0\r\n\r\n"),)
+    if template.framing in _CHUNKED:
+        size = Run(_CHUNKED[template.framing] % length)
+        body = (size, *body, Run(b"\r\n0\r\n\r\n")) if length else (Run(b"0\r\n\r\n"),)
+    bindings = replace(bindings, length=str(length))
     runs = [Run(template.method + b" "), *template.target.runs(bindings), Run(b" " + template.version + b"\r\n")]
     # Gateway keys go next to the first Host: whatever a case does to the other lines, they stay as configured, once.
     hosts = [at for at, line in enumerate(template.fields) if _same(line.name, "Host")]
@@ -321,6 +330,10 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
     if template.transport is not None and encoded.secrets:
         raise Inapplicable("a secret does not travel over a connection that a case prescribes; use UNKNOWN_SECRET")
     return encoded
+
+
+_CHUNKED = {"chunked": b"%x\r\n", "extended": b"%X;a=b\r\n"}
+"""What stands before a chunk, by framing."""
 
 
 def _without_secrets(bindings: Bindings) -> Bindings:

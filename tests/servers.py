@@ -179,6 +179,8 @@ def _request(connection: socket.socket) -> bytes:
             if not piece:
                 break
             data += piece
+            if re.search(rb"(?im)^expect: 100-continue\r", data) and data.endswith(b"\r\n\r\n"):
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     return data
 
 

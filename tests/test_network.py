@@ -139,6 +139,7 @@ def test_a_proxy_that_wants_a_password_is_asked_once(tmp_path: Path) -> None:
         done = run(found(tmp_path, flags), "REQ-001")
     assert done.result.verdict == "unusable"
     assert "the proxy wants authentication: 407 Who Are You" in done.gate.reason
+    assert done.gate.advice.startswith("Check the proxy: its user and password go into its URL (--proxy)")
     assert len(between.heads) == 1
 
 

@@ -19,7 +19,33 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
+# What the development server of Werkzeug does before either application sees the request.
+WERKZEUG = {
+    # It writes every method in capitals, so that post gets a token.
+    "METHOD-006": "warning",
+    # A space before the colon is cut off.
+    "WIRE-001": "failed",
+    # Neither a missing nor a second Host keeps the request from the application.
+    "WIRE-004": "failed",
+    "WIRE-005": "failed",
+    # Lengths that differ or are no numbers count as none: the application gets an empty body and misses grant_type.
+    "WIRE-007": "failed",
+    "WIRE-009": "failed",
+    # A chunk extension, and a chunk size that is no number, become a 500 each.
+    "WIRE-010": "failed",
+    "WIRE-020": "failed",
+    # Chunks are read although another coding is said to lie over them.
+    "WIRE-011": "failed",
+    # A lone CR ends a field line, so that the credentials behind it count.
+    "WIRE-012": "failed",
+}
+
 AUTHLIB = {
+    **WERKZEUG,
+    # A missing grant_type is called unsupported_grant_type, also where there is no body at all.
+    "WIRE-015": "warning",
+    # It makes an address of Host: what is none, and an empty one, become a 500 each.
+    "WIRE-021": "failed",
     # The Basic challenge has error and error_description but no realm (RFC 7617, section 2).
     "AUTH-011": "failed",
     # `Basic` and a space, with nothing behind it: an unpacking error becomes a 500.
@@ -46,6 +72,11 @@ AUTHLIB = {
 }
 
 OAUTHLIB = {
+    **WERKZEUG,
+    # A query that is a single long word is an invalid_request.
+    "WIRE-016": "warning",
+    # Nobody looks at the value of Host.
+    "WIRE-021": "warning",
     # Another client_id in the body is answered 400 server_error, a code of the authorization endpoint.
     "ERR-006": "warning",
     # An empty scope is an invalid_scope, while none at all is granted (RFC 6749, section 3.2).

@@ -9,12 +9,14 @@ from conformance.cases.test_error_answers import errors
 from conformance.cases.test_success_answers import granted
 from conformance.reply import Answer, Judgement
 
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+# One that is never closed is matched as well, once, and stays: looked for at each quote anew, it would take for ever.
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|(?P<open>\\?\Z))', re.DOTALL)
 
 
 def directives(answer: Answer, name: str = "Cache-Control") -> dict[str, str]:
     """The directives of all lines of a field, names in lower case; quoted arguments are left out."""
-    listed = _QUOTED.sub("", ",".join(answer.values(name))).lower().split(",")
+    plain = _QUOTED.sub(lambda found: "" if found["open"] is None else found[0], ",".join(answer.values(name)))
+    listed = plain.lower().split(",")
     pairs = (directive.partition("=") for directive in listed)
     return {key.strip(): value.strip() for key, _, value in pairs if key.strip()}
 

@@ -19,6 +19,7 @@ from conformance.reply import (
 from conformance.request import VALID
 
 USUAL = refused(400, 401, 403, 404, 405, 501)
+UNKNOWN = refused(400, 403, 404, 405, 501)
 UNUSUAL = Outcome(
     "any other answer without a token",
     lambda reading: 0 < reading.status < 500 and not reading.granted and not USUAL.matches(reading),
@@ -108,6 +109,15 @@ def test_an_answer_to_head_has_no_content(authorized: Reply, anonymous: Reply, j
     replies.must_be(ANSWERED)
     answers = [reply.answer for reply in replies if reply.answer is not None and reply.was(ANSWERED)]
     judge.each(answers, "no octet after the header section of an answer to HEAD", flaw)
+
+
+@case("METHOD-006", unknown=UNKNOWN_METHOD, lower_case=VALID.with_method("post"))
+def test_an_unknown_method_is_refused(unknown: Reply, lower_case: Reply, judge: Judgement) -> None:
+    replies = every(unknown, lower_case)
+    replies.must_be(UNKNOWN, warn=GRANTED)
+    if all(reply.was(ANSWERED) for reply in replies):
+        seen = {str(reply.status) if reply.was(UNKNOWN) else "other" for reply in replies}
+        judge.trait("method.unknown", seen.pop() if len(seen) == 1 else "other")
 
 
 @case("METHOD-007", traced=TRACE)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from conformance.reference import defects as _areas
 from conformance.reference.behaviour import Behaviour
 from conformance.reference.oauth import PASSPORT, RFC6749, Site
-from conformance.reference.planting import CHANGES, DEFECTS, Defect
+from conformance.reference.planting import CHANGES, DEFECTS, NOTHING, Defect, Needs
 from conformance.reference.server import Endpoint
 from conformance.reference.variants import ADJUSTMENTS, VARIANTS, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["DEFECTS", "VARIANTS", "Defect", "Endpoint", "Variant", "start"]
+__all__ = ["DEFECTS", "NOTHING", "VARIANTS", "Defect", "Endpoint", "Needs", "Variant", "start"]
 
 TOKEN_PATHS = {PASSPORT: "/passport/oauth/token", RFC6749: "/token"}
 CLIENT_ID = "Reference-Client"

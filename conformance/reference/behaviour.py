@@ -6,12 +6,13 @@ is already there, so that several changes hold at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.reference import oauth
-from conformance.reference.message import Answer, Malformed, Request, framed, trimmed
+from conformance.reference.message import OWS, Answer, Malformed, Request, chunk_size, framed, trimmed
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
         def __call__(self, answer: Answer, *, close: bool, head: bool) -> bytes:
             """The octets of a response."""
+
+
+LINE = rb"(?im)^(%s:)[ \t]*([^\r\n]*)(\r\n|\Z)"
+"""A line of the field with that name."""
 
 
 class Crash(Exception):  # noqa: N818 - it stands for a fault of the application under test
@@ -54,7 +59,9 @@ class Behaviour:
     """The steps of the endpoint, each a function; the defaults are the correct ones."""
 
     # The HTTP layer
+    header_section: Callable[[bytes], bytes] | None = None
     field_value: Callable[[bytes], bytes] = trimmed
+    chunk_size: Callable[[bytes], int] = chunk_size
     refuse_message: Callable[[Malformed], Answer] = oauth.refuse_message
     frame: Framing = framed
     receive: Callable[[Request], Request] = _whole
@@ -149,6 +156,22 @@ def finishing(correct: Behaviour, change: Callable[[Answer, Request], Answer]) -
     """An answer is altered just before it leaves."""
     inner = correct.finish
     return replace(correct, finish=lambda answer, request, site: change(inner(answer, request, site), request))
+
+
+def misreading(correct: Behaviour, change: Callable[[bytes], bytes]) -> Behaviour:
+    """The header section is taken for another one; several changes follow one another."""
+    inner = correct.header_section
+    return replace(correct, header_section=change if inner is None else lambda head: change(inner(head)))
+
+
+def lines(head: bytes, name: bytes) -> list[bytes]:
+    """The values of every line of a field in a header section as it came."""
+    return [found[1].strip(OWS) for found in re.findall(LINE % name, head)]
+
+
+def without(head: bytes, name: bytes) -> bytes:
+    """The header section without the lines of a field."""
+    return re.sub(LINE % name, b"", head + b"\r\n").removesuffix(b"\r\n")
 
 
 def with_field(answer: Answer, name: str, *values: str) -> Answer:

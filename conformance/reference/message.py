@@ -18,6 +18,7 @@ BODY_LIMIT = 1024 * 1024
 CHUNK_LINE_LIMIT = 4 * 1024
 OWS = b" \t"
 TOO_MANY_FIELDS = "too many fields"
+CHUNKS_MALFORMED = "the chunked coding is malformed"
 
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
@@ -36,6 +37,7 @@ REASONS = {
     404: "Not Found",
     405: "Method Not Allowed",
     406: "Not Acceptable",
+    411: "Length Required",
     413: "Content Too Large",
     414: "URI Too Long",
     415: "Unsupported Media Type",
@@ -155,6 +157,14 @@ class Stream:
             raise Malformed(400, "a line ends without CR LF")
         return taken[:-2]
 
+    def amend(self, change: Callable[[bytes], bytes]) -> None:
+        """Waits for a whole header section and changes its octets, the empty line at its end left out."""
+        searched = 0
+        while (end := self._buffer.find(b"\r\n\r\n", searched)) < 0:
+            searched = max(len(self._buffer) - 3, 0)
+            self._more()
+        self._buffer[:end] = change(bytes(self._buffer[:end]))
+
     def exactly(self, count: int) -> bytes:
         """That many octets."""
         while len(self._buffer) < count:
@@ -167,24 +177,42 @@ def trimmed(raw: bytes) -> bytes:
     return raw.strip(OWS)
 
 
-def read_request(stream: Stream, go_on: Callable[[], None], value: Callable[[bytes], bytes] = trimmed) -> Request:
+def chunk_size(line: bytes) -> int:
+    """The size that begins a chunk, its extensions ignored (RFC 9112 7.1.1)."""
+    size = CHUNK_SIZE.fullmatch(line)
+    if not size:
+        raise Malformed(400, CHUNKS_MALFORMED)
+    return int(size.group(1), 16)
+
+
+def read_request(
+    stream: Stream,
+    go_on: Callable[[], None],
+    value: Callable[[bytes], bytes] = trimmed,
+    size: Callable[[bytes], int] = chunk_size,
+    amend: Callable[[bytes], bytes] | None = None,
+) -> Request:
     """The next request of a connection.
 
     Args:
         stream: where it comes from.
         go_on: sends the interim answer 100 (RFC 9110 10.1.1).
         value: makes a field value of the octets after the colon.
+        size: makes a number of the line that begins a chunk.
+        amend: changes the header section before anything of it is read.
 
     Raises:
         Malformed: the message is to be refused (RFC 9112 2 to 7).
         Ended: the peer sent no further request, or only a part of one.
     """
+    if amend is not None:
+        stream.amend(amend)
     method, target, version = _request_line(stream)
     fields = _fields(stream, value)
     values = _by_name(fields)
     _check_host(values.get(b"host", []), version)
     path, query = _split_target(target)
-    body = _body(stream, values, version, go_on)
+    body = _body(stream, values, version, go_on, size)
     options = {option.strip(OWS).lower() for line in values.get(b"connection", []) for option in line.split(b",")}
     keep_alive = b"close" not in options and version != b"HTTP/1.0"
     return Request(method.decode("ascii"), path, query, fields, body, keep_alive, version.decode("ascii"))
@@ -253,7 +281,13 @@ def _split_target(target: bytes) -> tuple[str, str]:
     return path or "/", query
 
 
-def _body(stream: Stream, values: dict[bytes, list[bytes]], version: bytes, go_on: Callable[[], None]) -> bytes:
+def _body(
+    stream: Stream,
+    values: dict[bytes, list[bytes]],
+    version: bytes,
+    go_on: Callable[[], None],
+    size: Callable[[bytes], int],
+) -> bytes:
     codings, lengths = values.get(b"transfer-encoding", []), values.get(b"content-length", [])
     if codings and lengths:
         raise Malformed(400, "Content-Length and Transfer-Encoding together")
@@ -264,7 +298,7 @@ def _body(stream: Stream, values: dict[bytes, list[bytes]], version: bytes, go_o
         raise Malformed(417, "that expectation is not met here")
     if expectations and version != b"HTTP/1.0" and (chunked or length) and not stream.waiting:
         go_on()
-    return _chunks(stream) if chunked else stream.exactly(length)
+    return _chunks(stream, size) if chunked else stream.exactly(length)
 
 
 def _is_chunked(lines: list[bytes], version: bytes) -> bool:
@@ -291,14 +325,11 @@ def _length(lines: list[bytes]) -> int:
     return int(digits)
 
 
-def _chunks(stream: Stream) -> bytes:
+def _chunks(stream: Stream, size: Callable[[bytes], int]) -> bytes:
     body = bytearray()
-    malformed = Malformed(400, "the chunked coding is malformed")
+    malformed = Malformed(400, CHUNKS_MALFORMED)
     while True:
-        size = CHUNK_SIZE.fullmatch(stream.line(CHUNK_LINE_LIMIT, malformed))
-        if not size:
-            raise malformed
-        count = int(size.group(1), 16)
+        count = size(stream.line(CHUNK_LINE_LIMIT, malformed))
         if count == 0:
             _fields(stream, trimmed)
             return bytes(body)

@@ -139,7 +139,7 @@ class Endpoint:
         while not self._closing.is_set():
             request: Request | None = None
             try:
-                request = read_request(stream, lambda: sock.sendall(CONTINUE), self._behaviour.field_value)
+                request = self._read(stream, sock)
                 answer = self._answer(request)
             except Malformed as malformed:
                 answer = replace(self._behaviour.refuse_message(malformed), close=True)
@@ -154,6 +154,12 @@ class Endpoint:
             if close:
                 _drain(sock)
                 return
+
+    def _read(self, stream: Stream, sock: socket.socket) -> Request:
+        steps = self._behaviour
+        return read_request(
+            stream, lambda: sock.sendall(CONTINUE), steps.field_value, steps.chunk_size, steps.header_section
+        )
 
     def _answer(self, request: Request) -> Answer:
         try:

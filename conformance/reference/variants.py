@@ -7,9 +7,20 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference.behaviour import Behaviour, adding, ahead, failing, finishing, html, with_field
+from conformance.reference.behaviour import (
+    Behaviour,
+    adding,
+    ahead,
+    failing,
+    finishing,
+    html,
+    lines,
+    misreading,
+    with_field,
+    without,
+)
 from conformance.reference.jwt import signed
-from conformance.reference.message import Answer, Malformed, Request, heading, page, standing
+from conformance.reference.message import REASONS, Answer, Malformed, Request, heading, page, standing
 from conformance.reference.oauth import (
     FORM,
     GRANT,
@@ -365,3 +376,39 @@ def throttles_guessing(correct: Behaviour) -> Behaviour:
         correct, lambda answer, _: with_field(answer, "Retry-After", "1") if answer.status == 429 else answer
     )
     return replace(slowed, failing=stated)
+
+
+@variant("lenient-edge")
+def lenient_edge(correct: Behaviour) -> Behaviour:
+    """The HTTP layer mends what it may: folds, stray lines, CR and NUL, equal lengths, a length beside chunks."""
+
+    def mended(head: bytes) -> bytes:
+        head = re.sub(rb"\A([^\r\n]*)(\r\n[ \t][^\r\n]*)+", rb"\1", head)
+        head = re.sub(rb"[ \t]*\r\n[ \t]+|\r(?!\n)|\0", b" ", head)
+        lengths = {one.strip() for value in lines(head, b"content-length") for one in value.split(b",")}
+        if lines(head, b"transfer-encoding") and lengths:
+            return without(head, b"content-length") + b"\r\nConnection: close"
+        if len(lengths) == 1:
+            return without(head, b"content-length") + b"\r\nContent-Length: " + lengths.pop()
+        return head
+
+    return misreading(correct, mended)
+
+
+@variant("framework-edge")
+def framework_edge(correct: Behaviour) -> Behaviour:
+    """A length is required, no expectation is met, and the HTTP layer refuses in JSON with words of its own."""
+
+    def measured(head: bytes) -> bytes:
+        if head.startswith(b"POST ") and not lines(head, b"content-length"):
+            raise Malformed(411, "a length is required")
+        if lines(head, b"expect"):
+            raise Malformed(417, "expectations are not met here")
+        return head
+
+    def refuse(malformed: Malformed) -> Answer:
+        members = {"statusCode": malformed.status, "error": REASONS[malformed.status], "message": malformed.reason}
+        fields = (("Content-Type", "application/json; charset=utf-8"),)
+        return Answer(malformed.status, fields, json.dumps(members).encode(), close=True)
+
+    return replace(misreading(correct, measured), refuse_message=refuse)

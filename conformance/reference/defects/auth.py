@@ -22,7 +22,7 @@ from conformance.reference.behaviour import (
 )
 from conformance.reference.defects.client import header_wins, registered
 from conformance.reference.oauth import INVALID_CLIENT, PASSPORT, RFC6749, Failure, Form, Pair, Refused, Site
-from conformance.reference.planting import planted
+from conformance.reference.planting import ODD_SECRET, planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def without_scheme(correct: Behaviour, condition: Callable[[bytes], bool]) -> Be
 # Valid credentials
 
 
-@planted("auth-bare-refused", "AUTH-001", "REQ-001", profiles=(PASSPORT,))
+@planted("auth-bare-refused", "AUTH-001", "REQ-001", profiles=(PASSPORT,), closes_gate=True)
 def bare_refused(correct: Behaviour) -> Behaviour:
     """Only the Basic scheme is accepted; the documented bare Base64 is refused."""
 
@@ -73,7 +73,7 @@ def bare_refused(correct: Behaviour) -> Behaviour:
     return replace(correct, unwrap=unwrap)
 
 
-@planted("auth-basic-refused", "AUTH-002", "REQ-001", profiles=(RFC6749,))
+@planted("auth-basic-refused", "AUTH-002", "REQ-001", profiles=(RFC6749,), closes_gate=True)
 def basic_refused(correct: Behaviour) -> Behaviour:
     """HTTP Basic is refused; only credentials in the body are accepted."""
     return without_scheme(correct, lambda _value: True)
@@ -421,7 +421,7 @@ def long_closed(correct: Behaviour) -> Behaviour:
     return ahead(correct, step)
 
 
-@planted("auth-url-safe-500", "AUTH-028", "AUTH-035", "GEN-003", profiles=(PASSPORT,))
+@planted("auth-url-safe-500", "AUTH-028", "AUTH-035", "GEN-003", profiles=(PASSPORT,), needs=ODD_SECRET)
 def url_safe_500(correct: Behaviour) -> Behaviour:
     """Sound Base64 in the URL-safe alphabet makes the application die."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from conformance.reference.behaviour import Behaviour, Crash, Hangup, ahead, html, reading
 from conformance.reference.message import Answer, Malformed, Request
 from conformance.reference.oauth import GRANT, INVALID_REQUEST, RECOGNISED, Failure, Form, Refused, form_decoded
-from conformance.reference.planting import planted
+from conformance.reference.planting import Needs, planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,7 +188,7 @@ def last_wins(correct: Behaviour) -> Behaviour:
     return settled(correct, lambda values: values[-1], *RECOGNISED)
 
 
-@planted("body-scopes-joined", "BODY-005")
+@planted("body-scopes-joined", "BODY-005", needs=Needs(scope="read write"))
 def scopes_joined(correct: Behaviour) -> Behaviour:
     """Two different scopes are taken together."""
     return settled(correct, " ".join, "scope")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conformance.reference.behaviour import reading
 from conformance.reference.oauth import PASSPORT, RFC6749, Form, Pair, Refused, Site, form_decoded
-from conformance.reference.planting import planted
+from conformance.reference.planting import ODD_SECRET, planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -245,7 +245,7 @@ def id_alone(correct: Behaviour) -> Behaviour:
     return respelling(correct, alone)
 
 
-@planted("auth-form-not-decoded", "AUTH-016", profiles=(RFC6749,))
+@planted("auth-form-not-decoded", "AUTH-016", profiles=(RFC6749,), needs=ODD_SECRET)
 def form_not_decoded(correct: Behaviour) -> Behaviour:
     """Id and secret are taken from Basic as they stand there, and form-encoded ones are unknown."""
 

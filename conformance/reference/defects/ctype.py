@@ -27,7 +27,7 @@ def dying_of(correct: Behaviour, condition: Callable[[str], bool]) -> Behaviour:
     return crashing(correct, lambda request: len(types(request)) == 1 and condition(types(request)[0].lower()))
 
 
-@planted("ctype-form-refused", "CTYPE-001", "REQ-001", "GEN-001")
+@planted("ctype-form-refused", "CTYPE-001", "REQ-001", "GEN-001", closes_gate=True)
 def form_refused(correct: Behaviour) -> Behaviour:
     """The form media type is answered 415."""
 
@@ -56,7 +56,7 @@ def quoted_charset_500(correct: Behaviour) -> Behaviour:
     return dying_of(correct, lambda value: 'charset="' in value)
 
 
-@planted("ctype-missing-empty-200", "CTYPE-004", "GEN-006")
+@planted("ctype-missing-empty-200", "CTYPE-004", "GEN-006", "WIRE-015")
 def missing_empty_200(correct: Behaviour) -> Behaviour:
     """Without a Content-Type the answer is 200 without a token."""
     return ahead(correct, lambda request, _site: None if types(request) else empty_success())

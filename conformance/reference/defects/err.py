@@ -257,7 +257,7 @@ def stack_trace(correct: Behaviour) -> Behaviour:
     return describing(correct, lambda members, _failure, _request: {**members, "debug": trace})
 
 
-@planted("err-redirect", "ERR-009", "DOC-005")
+@planted("err-redirect", "ERR-009", "DOC-005", "WIRE-015")
 def redirect(correct: Behaviour) -> Behaviour:
     """A request without Content-Type is redirected to a page of help."""
 

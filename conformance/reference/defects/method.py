@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance.reference.behaviour import Behaviour, Crash, Hangup, crashing, finishing, with_field
 from conformance.reference.message import Answer, Request, framed, page
-from conformance.reference.oauth import FORM
+from conformance.reference.oauth import FORM, KNOWN_METHODS
 from conformance.reference.planting import planted
 
 if TYPE_CHECKING:
@@ -104,6 +104,26 @@ def options_500(correct: Behaviour) -> Behaviour:
 def preflight_500(correct: Behaviour) -> Behaviour:
     """A CORS preflight without credentials makes the application die; a plain OPTIONS does not."""
     return dying(correct, lambda request: bool(request.values("Access-Control-Request-Method")))
+
+
+@planted("method-case", "METHOD-006")
+def method_case(correct: Behaviour) -> Behaviour:
+    """Methods are compared without regard to case, so that post gets a token."""
+    inner = correct.receive
+    return replace(correct, receive=lambda request: replace(inner(request), method=request.method.upper()))
+
+
+@planted("method-unknown-500", "METHOD-006")
+def unknown_500(correct: Behaviour) -> Behaviour:
+    """A method that is not known makes the application die."""
+    inner = correct.other_method
+
+    def other_method(behaviour: Behaviour, request: Request, site: Site) -> Answer:
+        if request.method not in KNOWN_METHODS:
+            raise Crash
+        return inner(behaviour, request, site)
+
+    return replace(correct, other_method=other_method)
 
 
 @planted("method-trace-echo", "METHOD-007", "ERR-007")

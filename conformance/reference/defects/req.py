@@ -9,7 +9,7 @@ from conformance.reference.behaviour import Behaviour, adding, ahead, reading
 from conformance.reference.jwt import signed
 from conformance.reference.message import Answer, Request, page
 from conformance.reference.oauth import INVALID_REQUEST, PASSPORT, RECOGNISED, Failure, Form, Refused, Site
-from conformance.reference.planting import planted
+from conformance.reference.planting import Needs, planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def moved(correct: Behaviour) -> Behaviour:
     return replace(correct, token_path="/passport/oauth/token/", elsewhere=elsewhere)  # noqa: S106 - a path
 
 
-@planted("req-scope-demanded", "REQ-003", "REQ-001", "GEN-001")
+@planted("req-scope-demanded", "REQ-003", "REQ-001", "GEN-001", needs=Needs(scope_always=True))
 def scope_demanded(correct: Behaviour) -> Behaviour:
     """A request without a scope is refused as invalid_request."""
     failure = Failure("scope-missing", INVALID_REQUEST, "scope is missing")
