@@ -26,8 +26,8 @@ RECORD = "__conformance_case__"
 JUDGE = "judge"
 """The one parameter of a case that is no stimulus: its `Judgement`."""
 
-GENERATED = ("description", "spelling")
-"""Sources of generated requests: drawn from the OpenAPI description, or spelled differently."""
+GENERATED = ("description", "spelling", "near_miss")
+"""Sources of generated requests: from the OpenAPI description, spelled differently, or wrong in a place or two."""
 
 Function = TypeVar("Function", bound="Callable[..., None]")
 

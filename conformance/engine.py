@@ -16,7 +16,7 @@ from conformance.request import VALID
 from conformance.sending import INTERRUPTED, Gate, Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from conformance.case import Case
@@ -52,6 +52,8 @@ class Inquiry:
         seed: seed of the generation.
         fail_on: level from which an unmet requirement counts.
         included: IDs that the user asked for by name.
+        edition: the edition of the catalogue that judges; ``None`` for the newest.
+        pinned: values of traits that the target is known by; ``None`` where nobody gave a fingerprint.
     """
 
     target: Target
@@ -63,6 +65,8 @@ class Inquiry:
     seed: int = 1
     fail_on: judging.FailOn = "must"
     included: tuple[str, ...] = ()
+    edition: int | None = None
+    pinned: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,7 @@ def header(inquiry: Inquiry) -> Header:
             "default_scope": inquiry.profile.default_scope,
             "cases": [case.id for case in inquiry.cases],
             "fail_on": inquiry.fail_on,
+            "edition": inquiry.edition,
             "seed": inquiry.seed,
             "examples": inquiry.examples,
             "timeout": inquiry.limits.timeout,
@@ -271,7 +276,9 @@ def judged(inquiry: Inquiry, recording: Recording, gate: Gate, *, finished: floa
     evidence = judging.Evidence(recording, inquiry.known)
     closed = judging.closed(evidence)
     agreed = contract(inquiry.profile, recording.header)
-    result = judging.result(inquiry.cases, evidence, agreed, fail_on=inquiry.fail_on, closed=closed)
+    result = judging.result(
+        inquiry.cases, evidence, agreed, fail_on=inquiry.fail_on, closed=closed, edition=inquiry.edition
+    )
     return Run(inquiry, recording, gate, result, evidence, finished)
 
 
@@ -341,9 +348,4 @@ def _confirm(inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str
 
 def _parts(failed: Iterable[Stimulus]) -> list[Stimulus]:
     """The single deviations of generated requests that deviate in several, so that the culprit stands alone."""
-    spelled = [stimulus for stimulus in failed if stimulus.role == "spelling"]
-    if not spelled:
-        return []
-    from conformance.properties import generation  # noqa: PLC0415
-
-    return list({part.digest: part for stimulus in spelled for part in generation.parts(stimulus)}.values())
+    return list({part.digest: part for stimulus in failed for part in stimulus.parts}.values())

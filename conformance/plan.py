@@ -39,6 +39,7 @@ class Stimulus:
         role: ``stimulus``, or the source of a generated request.
         how: what a generated request deviates in.
         spends: whether it tries a wrong secret of the real client.
+        parts: the requests with one deviation each, where a generated one has several.
     """
 
     template: Template = field(repr=False)
@@ -47,6 +48,7 @@ class Stimulus:
     role: str = "stimulus"
     how: str = ""
     spends: bool = False
+    parts: tuple[Stimulus, ...] = field(default=(), repr=False)
 
 
 CONTROL = Stimulus(VALID, VALID.digest, "control", role="control")
@@ -143,6 +145,7 @@ class Binder:
             parameters=_plain(self.target.parameters),
             gate_scope=None if self.profile.default_scope else self.target.scope,
             user_agent=self.user_agent,
+            origin=f"{self.target.scheme}://{self.target.authority}",
         )
 
 

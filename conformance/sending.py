@@ -218,7 +218,9 @@ class Sender:
         )
         reading = Reading(exchange)
         lanes = 1 if spends else self._lanes
-        self._endurance.take(len(seen.received), seen.finished, lanes, answered=reading.answered)
+        # A token counts twice: it is remembered, so that it is masked wherever it turns up again.
+        octets_ = len(seen.received) + (masked.token.length if masked.token is not None else 0)
+        self._endurance.take(octets_, seen.finished, lanes, answered=reading.answered)
         with self._lock:
             if self._abandoned:
                 return None
@@ -463,6 +465,10 @@ def gate_of(reading: Reading | None, target: Target) -> Gate:
     return Gate("closed", *_refusal(reading, target))
 
 
+PROXY_ADVICE = "Check the proxy: its user and password go into its URL (--proxy), and --proxy none goes without one."
+"""What to do about a proxy that stands in the way."""
+
+
 def _refusal(reading: Reading, target: Target) -> tuple[str, str]:
     """Why the valid request is not granted, and what to do about it."""
     words = reading.words()
@@ -471,9 +477,11 @@ def _refusal(reading: Reading, target: Target) -> tuple[str, str]:
     if not reading.answered:
         reason = f"{target.authority} gave no HTTP answer: {reading.exchange.detail or words}"
         advice = "Check the base URL and the network."
+        if reading.exchange.ending == "proxy":
+            advice = PROXY_ADVICE
     elif reading.status == 407:
         reason = f"the proxy wants authentication: {words}"
-        advice = "Give user and password in the URL of the proxy."
+        advice = PROXY_ADVICE
     elif reading.rate_limited:
         reason, advice = f"the server limits the rate: {words}", "Wait, or lower --max-rps."
     elif 300 <= reading.status < 400:

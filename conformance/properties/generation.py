@@ -4,34 +4,47 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from conformance import description
 from conformance.expression import CLIENT_ID, HOST, PATH, SECRET, USER_AGENT, Credentials, literal
 from conformance.plan import Stimulus
-from conformance.properties import spelling
+from conformance.properties import near_miss, spelling
 from conformance.request import VALID, Line, Template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hypothesis.strategies import SearchStrategy
+
     from conformance.description import Drawn
     from conformance.profiles import Profile
 
+Drawing = TypeVar("Drawing")
+
 
 def draw(source: str, profile: Profile, *, seed: int, examples: int) -> Iterator[Stimulus]:
-    """Generated requests of one source.
+    """Generated requests of one source, each once.
 
     Args:
-        source: ``description`` or ``spelling``.
+        source: ``description``, ``spelling`` or ``near_miss``.
         profile: whose OpenAPI description is drawn from.
         seed: the same seed gives the same requests.
-        examples: how many are drawn; those that are drawn twice are sent once.
+        examples: how many are drawn, repetitions included.
 
     Raises:
         description.DescriptionError: the profile's description cannot be used.
     """
-    return _described(profile, seed, examples) if source == "description" else _spelled(seed, examples)
+    sources = {
+        "description": lambda: _described(profile, seed, examples),
+        "spelling": lambda: _spelled(seed, examples),
+        "near_miss": lambda: _missed(profile, seed, examples),
+    }
+    seen: set[str] = {VALID.digest}
+    for stimulus in sources[source]():
+        if stimulus.digest not in seen:
+            seen.add(stimulus.digest)
+            yield stimulus
 
 
 def judging_description(profile: Profile, token_path: str) -> description.Judge:
@@ -45,12 +58,8 @@ def _description(profile: Profile) -> dict[str, object]:
 
 
 def _described(profile: Profile, seed: int, examples: int) -> Iterator[Stimulus]:
-    seen: set[str] = {VALID.digest}
     for drawn in description.draw(_description(profile), seed=seed, examples=examples):
-        template = _template(drawn)
-        if template.digest not in seen:
-            seen.add(template.digest)
-            yield Stimulus(template, template.digest, f"generated: {drawn.how}", "description", drawn.how)
+        yield _stimulus("description", _template(drawn), drawn.how)
 
 
 def _template(drawn: Drawn) -> Template:
@@ -71,10 +80,24 @@ def _stands_for_the_client(name: str, value: bytes) -> bool:
 
 
 def _spelled(seed: int, examples: int) -> Iterator[Stimulus]:
-    import hypothesis  # noqa: PLC0415 - it takes its time, and only these cases need it
-    from hypothesis import HealthCheck, Phase, Verbosity, strategies  # noqa: PLC0415
+    from hypothesis import strategies  # noqa: PLC0415 - it takes its time, and only these cases need it
 
-    drawn: list[tuple[spelling.Deviation | None, ...]] = []
+    slots = strategies.tuples(*(strategies.sampled_from((None, *slot)) for slot in spelling.SLOTS))
+    for drawn in _drawn(slots, seed, examples):
+        yield _spelling(tuple(deviation for deviation in drawn if deviation is not None))
+
+
+def _missed(profile: Profile, seed: int, examples: int) -> Iterator[Stimulus]:
+    for drawn in _drawn(near_miss.strategy(unnamed=not profile.grant_type_default), seed, examples):
+        yield _near_miss(drawn)
+
+
+def _drawn(strategy: SearchStrategy[Drawing], seed: int, examples: int) -> list[Drawing]:
+    """What Hypothesis draws, all of it up front."""
+    import hypothesis  # noqa: PLC0415
+    from hypothesis import HealthCheck, Phase, Verbosity  # noqa: PLC0415
+
+    drawn: list[Drawing] = []
 
     # Every setting is named, since the profile of a CI environment would replace what is left to the default.
     @hypothesis.seed(seed)
@@ -87,28 +110,25 @@ def _spelled(seed: int, examples: int) -> Iterator[Stimulus]:
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
     )
-    @hypothesis.given(strategies.tuples(*(strategies.sampled_from((None, *slot)) for slot in spelling.SLOTS)))
-    def collect(deviations: tuple[spelling.Deviation | None, ...]) -> None:
-        drawn.append(deviations)
+    @hypothesis.given(strategy)
+    def collect(one: Drawing) -> None:
+        drawn.append(one)
 
     with description.secluded():
         collect()
-    seen: set[str] = {VALID.digest}
-    for deviations in drawn:
-        stimulus = _stimulus(tuple(deviation for deviation in deviations if deviation is not None))
-        if stimulus.digest not in seen:
-            seen.add(stimulus.digest)
-            yield stimulus
+    return drawn
 
 
-def _stimulus(deviations: tuple[spelling.Deviation, ...]) -> Stimulus:
+def _spelling(deviations: tuple[spelling.Deviation, ...]) -> Stimulus:
     how = spelling.JOINT.join(deviation.words for deviation in deviations)
-    template = spelling.spelled(deviations)
-    return Stimulus(template, template.digest, f"generated: {how}", "spelling", how)
+    parts = tuple(_spelling((deviation,)) for deviation in deviations) if len(deviations) > 1 else ()
+    return _stimulus("spelling", spelling.spelled(deviations), how, parts)
 
 
-def parts(stimulus: Stimulus) -> Iterator[Stimulus]:
-    """The requests that have one deviation each of a request that has several."""
-    deviations = tuple(spelling.described(stimulus.how))
-    if len(deviations) > 1:
-        yield from (_stimulus((deviation,)) for deviation in deviations)
+def _near_miss(drawn: near_miss.NearMiss) -> Stimulus:
+    how = spelling.JOINT.join(mutation.words for mutation in drawn.mutations)
+    return _stimulus("near_miss", drawn.template, how, tuple(map(_near_miss, drawn.parts())))
+
+
+def _stimulus(source: str, template: Template, how: str, parts: tuple[Stimulus, ...] = ()) -> Stimulus:
+    return Stimulus(template, template.digest, f"generated: {how}", source, how, parts=parts)

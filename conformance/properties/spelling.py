@@ -9,7 +9,7 @@ from conformance.expression import literal
 from conformance.request import FORM, VALID, Template
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 JOINT = "; "
 """What stands between the deviations of one request in its description."""
@@ -129,17 +129,9 @@ def _if_present(template: Template, accept: str) -> Template:
     return template.replacing("Accept", literal(accept))
 
 
-_KNOWN = {deviation.words: deviation for slot in SLOTS for deviation in slot}
-
-
 def spelled(deviations: Iterable[Deviation]) -> Template:
     """The valid request with some deviations."""
     template = VALID
     for deviation in deviations:
         template = deviation.apply(template)
     return template
-
-
-def described(how: str) -> Iterator[Deviation]:
-    """The deviations that a description names."""
-    return (_KNOWN[words] for words in how.split(JOINT) if words in _KNOWN)
