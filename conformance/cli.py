@@ -69,6 +69,7 @@ def cli() -> None:
 @click.option("--include", metavar="ID[,..]", multiple=True, help="Judge these too, which are off for remote targets.")
 @click.option("--cases", metavar="FILE", multiple=True, help="Judge the cases of your own file as well.")
 @click.option("--fail-on", metavar="must|should|never", help="Level from which an unmet requirement counts.")
+@click.option("--edition", metavar="N", help="Edition of the catalogue that judges. [default: the newest]")
 @click.option("--examples", metavar="N", help="Generated requests of each source. [default: 100]")
 @click.option("--seed", metavar="N", help="Seed of the generated requests. [default: 1]")
 @click.option("--concurrency", metavar="N", help="Exchanges in flight. [default: 4]")
@@ -84,6 +85,7 @@ def cli() -> None:
 @click.option(
     "--allow-plain-http", is_flag=True, help="Send the secret unencrypted to a host that is not this machine."
 )
+@click.option("--pinned", metavar="FILE", help="Fingerprint that the target is known by; the command pin makes one.")
 @click.option("--report-dir", metavar="DIR", help="Folder of this run. [default: reports/<target>/<time>]")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Only the summary line.")
@@ -95,7 +97,7 @@ def run(*, dry_run: bool, quiet: bool, verbose: bool, **flags: object) -> None:
     TOKEN_CONFORMANCE_CLIENT_SECRET_FILE names, or from a prompt; never from a flag.
 
     Exit codes: 0 conformant, 1 not conformant, 2 usage, 3 could not be judged, 4 a fault of this suite,
-    130 interrupted.
+    5 drifted from the pinned fingerprint and nothing else, 130 interrupted.
     """
     if quiet and verbose:
         fail("--quiet and --verbose exclude each other; give one of them")
@@ -119,6 +121,8 @@ def run(*, dry_run: bool, quiet: bool, verbose: bool, **flags: object) -> None:
     "--cases", metavar="FILE", multiple=True, type=click.Path(exists=True, path_type=Path), help="Cases of your own."
 )
 @click.option("--fail-on", type=click.Choice(["must", "should", "never"]), help="[default: as the run]")
+@click.option("--edition", metavar="N", help="Edition of the catalogue that judges. [default: as the run]")
+@click.option("--pinned", metavar="FILE", type=click.Path(path_type=Path), help="Fingerprint to look for drift from.")
 @click.option("--report-dir", metavar="DIR", type=click.Path(path_type=Path), help="[default: the folder of the run]")
 @click.option("-q", "--quiet", is_flag=True, help="Only the summary line.")
 @click.option("-v", "--verbose", is_flag=True, help="Every case on a line.")
@@ -144,6 +148,100 @@ def judge(*, place: Path, quiet: bool, verbose: bool, **asked: Any) -> None:
     except (SettingsError, CaseError) as error:
         fail(str(error))
     raise SystemExit(code)
+
+
+@cli.command()
+@click.argument("folder", metavar="[DIR]", default="reports", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--keep", metavar="N", type=click.IntRange(1), help="Remove the oldest runs of each target beyond N.")
+def history(folder: Path, keep: int | None) -> None:
+    """Build pages over all runs in DIR, which is reports unless given: index.html, and one for each target.
+
+    Exit codes: 0 the pages were written, 2 usage.
+    """
+    from conformance import history as kept  # noqa: PLC0415
+    from conformance.report import escape, timeline  # noqa: PLC0415
+    from conformance.target import SettingsError  # noqa: PLC0415
+
+    try:
+        found, skipped = kept.entries(folder)
+        leaving = kept.surplus(found, keep) if keep is not None else []
+        for entry in leaving:
+            click.echo(escape.terminal(kept.remove(entry)))
+        staying = [entry for entry in found if entry not in leaving]
+        page = timeline.write(folder, kept.by_target(staying), skipped)
+    except SettingsError as error:
+        fail(str(error))
+    for line in skipped:
+        click.echo(escape.terminal(f"skipped {line}"))
+    click.echo(f"history: {page} ({len(staying)} runs)")
+
+
+@cli.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text")
+@click.option("--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write it there.")
+@click.option("--reports", metavar="DIR", type=click.Path(path_type=Path), default="reports", show_default=True)
+def compare(before: str, after: str, form: str, output: Path | None, reports: Path) -> None:
+    """Say how run B differs from run A: regressions, fixes, drift, and what else is new on the wire.
+
+    A and B are folders of runs, latest, or latest:TARGET; --reports says where the latest is looked for.
+
+    Exit codes: 0 nothing is worse or different but for fixes, 1 regression, 2 usage, 3 what counts could not be decided
+    any more, 5 drift or new facts on the wire alone.
+    """
+    from conformance import comparison  # noqa: PLC0415
+    from conformance import history as kept  # noqa: PLC0415
+    from conformance.report import difference  # noqa: PLC0415
+    from conformance.target import SettingsError  # noqa: PLC0415
+
+    try:
+        found = comparison.compare(*(comparison.side(kept.place(one, reports)) for one in (before, after)))
+    except (SettingsError, ValueError) as error:
+        fail(str(error))
+    told = difference.FORMS[form](found)
+    if output is None:
+        click.echo(told, nl=False)
+    else:
+        try:
+            output.write_text(told, encoding="utf-8")
+        except OSError as error:
+            fail(f"--output {output}: cannot be written: {error.strerror}")
+    raise SystemExit(found.code)
+
+
+@cli.command()
+@click.argument("place", metavar="RUN")
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="fingerprint.toml",
+    show_default=True,
+)
+@click.option("--reports", metavar="DIR", type=click.Path(path_type=Path), default="reports", show_default=True)
+def pin(place: str, output: Path, reports: Path) -> None:
+    """Keep the traits of a run as a fingerprint, from which run --pinned FILE tells drift.
+
+    RUN is the folder of a run, latest, or latest:TARGET; --reports says where the latest is looked for.
+
+    Exit codes: 0 the file was written, 2 usage.
+    """
+    from conformance import history as kept  # noqa: PLC0415
+    from conformance import pinning  # noqa: PLC0415
+    from conformance.report import summary  # noqa: PLC0415
+    from conformance.target import SettingsError  # noqa: PLC0415
+
+    folder = Path(place)
+    try:
+        folder = kept.place(place, reports)
+        pinned = pinning.fingerprint(summary.read(folder))
+        pinning.keep(pinned, output)
+    except SettingsError as error:
+        fail(str(error))
+    except ValueError as error:
+        fail(f"{folder}: {error}")
+    click.echo(f"pinned: {output} ({len(pinned.traits)} traits of {pinned.target})")
 
 
 def _cwd() -> Path:

@@ -57,6 +57,7 @@ def inquiry(
         seed=settings.seed,
         fail_on=settings.fail_on,
         included=(*settings.select, *settings.include),
+        edition=settings.edition,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal
 
-from conformance import proxy
+from conformance import catalogue, proxy
 from conformance.target import (
     Extra,
     Pin,
@@ -315,6 +315,15 @@ def _pin(written: str) -> Pin:
         raise SettingsError(f"{shown(address)} is no IP address; accepted: HOST:PORT:ADDRESS") from None
 
 
+def _edition() -> Kind:
+    """An edition of the catalogue; which is the newest is not known before the catalogue was read."""
+
+    def known() -> Kind:
+        return whole(1, catalogue.load().edition)
+
+    return Kind("edition of the catalogue", lambda value: known().check(value), lambda written: known().read(written))
+
+
 HEADERS = _extras("header", ":", check_header)
 PARAMETERS = _extras("parameter", "=", check_parameter)
 _NAMES = Kind("names, with commas between them", _names, separator=",")
@@ -322,6 +331,7 @@ _FILES = Kind("paths of files", lambda value: tuple(path(one) for one in entries
 _PROXY = Kind("URL of an HTTP proxy, or none", _proxy, lambda written: proxy.parse(text(written)))
 _PINS = Kind("HOST:PORT:ADDRESS", lambda value: tuple(_pin(one) for one in entries(value)), separator="\n")
 _SECRET = Kind("secret", lambda value: Secret(text(value)))
+EDITION = _edition()
 
 
 def _target_key(option: str, kind: Kind, *, toml: str | None = "", default: Any = None, hidden: str = "") -> Key:
@@ -349,6 +359,7 @@ KEYS = (
     _target_key("resolve", _PINS, default=()),
     _target_key("allow-plain-http", YES_NO, default=False),
     Key("profile", "profile", TEXT, "profile", "passport"),
+    Key("pinned", "profile", PATH, "pinned"),
     Key("timeout", "limit", number(600), "timeout", 10.0),
     Key("concurrency", "limit", whole(1, 64), "concurrency", 4),
     Key("max-rps", "limit", number(), "max_rps"),
@@ -359,6 +370,7 @@ KEYS = (
     Key("include", "run", _NAMES, "include", ()),
     Key("cases", "run", _FILES, "cases", ()),
     Key("fail-on", "run", choice("must", "should", "never"), "fail_on", "must"),
+    Key("edition", "run", EDITION, "edition"),
     Key("examples", "run", whole(0, 100_000), "examples", 100),
     Key("seed", "run", whole(0), "seed", 1),
     Key("report-dir", "run", PATH, "report_dir"),

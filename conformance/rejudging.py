@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance import engine, known, profiles, recording, selection, session
+from conformance import engine, known, pinning, profiles, recording, selection, session
+from conformance.keys import EDITION
 from conformance.plugin import Suite
 from conformance.reply import Reading
 from conformance.report.folder import EXCHANGES
@@ -19,6 +20,8 @@ from conformance.sending import Gate, gate_of
 from conformance.target import Credentials, Extra, Limits, Secret, SettingsError, Target, target_at
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conformance.case import Case
     from conformance.judging import FailOn
     from conformance.profiles import Profile
@@ -38,7 +41,9 @@ class Asked:
         cases: files of cases of one's own.
         select: IDs and areas; nothing selects what the run had selected.
         fail_on: level from which an unmet requirement counts; ``None`` for the run's own.
+        edition: the edition of the catalogue that judges; ``None`` for the run's own, and else the newest.
         report_dir: where the reports go; ``None`` for the folder of the run.
+        pinned: file of the fingerprint that the target is known by, if any.
     """
 
     run: Path
@@ -46,7 +51,9 @@ class Asked:
     cases: tuple[Path, ...] = ()
     select: tuple[str, ...] = ()
     fail_on: FailOn | None = None
+    edition: str | None = None
     report_dir: Path | None = None
+    pinned: Path | None = None
 
 
 def judge(asked: Asked, *, color: bool, quiet: bool, verbose: bool) -> int:
@@ -97,6 +104,8 @@ def _inquiry(asked: Asked, header: Header) -> engine.Inquiry:
             examples=int(settings["examples"]),
             seed=int(settings["seed"]),
             fail_on=asked.fail_on or settings["fail_on"],
+            edition=_edition(asked, settings.get("edition")),
+            pinned=_pinned(asked, profile, every),
         )
         engine.contract(profile, header)
     except KeyError as error:
@@ -104,6 +113,29 @@ def _inquiry(asked: Asked, header: Header) -> engine.Inquiry:
     except (TypeError, AttributeError) as error:
         raise SettingsError(f"{asked.run}: the first line is none of this suite: {error}") from None
     return inquiry
+
+
+def _edition(asked: Asked, recorded: int | None) -> int | None:
+    """The edition that judges; a recording of an older release names none."""
+    try:
+        if asked.edition is not None:
+            found: int = EDITION.check(EDITION.read(asked.edition))
+            return found
+        return None if recorded is None else EDITION.check(recorded)
+    except SettingsError as error:
+        where = "--edition" if asked.edition is not None else f"{asked.run}: the edition that judged the run"
+        raise SettingsError(f"{where}: {error}") from None
+
+
+def _pinned(asked: Asked, profile: Profile, every: tuple[Case, ...]) -> Mapping[str, str] | None:
+    if asked.pinned is None:
+        return None
+    try:
+        found = pinning.read(asked.pinned, str(asked.pinned))
+        pinning.check(found, profile.name, every)
+    except SettingsError as error:
+        raise SettingsError(f"--pinned: {error}") from None
+    return found.traits
 
 
 def _profile(asked: Asked, header: Header) -> Profile:

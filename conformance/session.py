@@ -7,15 +7,17 @@ import io
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance import embedded, engine, keeping, known, scanning, selection, settings
+from conformance import embedded, engine, keeping, known, pinning, scanning, selection, settings
 from conformance.interruption import CODE as INTERRUPTED
 from conformance.interruption import Interruption
 from conformance.plugin import Suite
-from conformance.report import folder
+from conformance.profiles import DESCRIPTIONS
+from conformance.report import folder, results
 from conformance.report.page import Page
 from conformance.report.terminal import Terminal
 from conformance.resources import PACKAGE
@@ -25,11 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from conformance.case import Case
     from conformance.plan import Plan
     from conformance.sending import Sender
     from conformance.settings import Settings
 
-CONFORMANT, NON_CONFORMANT, UNDECIDED, FAULT = 0, 1, 3, 4
+CONFORMANT, NON_CONFORMANT, UNDECIDED, FAULT, DRIFTED = 0, 1, 3, 4, 5
 
 # A caller's own settings of pytest and Schemathesis have no say in a run.
 _FOREIGN = ("PYTEST", "SCHEMATHESIS")
@@ -67,15 +70,35 @@ def run(
     found = settings.resolve(flags, environ, cwd, prompt=prompt)
     every = selection.known(found.cases)
     cases = selection.selected(every, found.profile, found.select, found.include)
+    _check_description(found, cases)
     color = sys.stdout.isatty() and not environ.get("NO_COLOR")
     terminal = Terminal(sys.stdout, color=color, quiet=quiet, verbose=verbose)
     with contextlib.ExitStack() as stack:
         inquiry = embedded.inquiry(found, cases, every, stack.callback)
+        if found.pinned is not None:
+            pinning.check(found.pinned, found.profile.name, every)
+            inquiry = replace(inquiry, pinned=found.pinned.traits)
         if dry_run:
             sender = engine.begin(inquiry, lambda _: None)
             terminal.plan(inquiry, engine.planned(inquiry, sender))
             return CONFORMANT
         return _judged(found, inquiry, terminal, cwd, stack)
+
+
+def _check_description(found: Settings, cases: Iterable[Case]) -> None:
+    """Tries an OpenAPI description of one's own before anything is sent; those of the suite are known to be right."""
+    profile, target = found.profile, found.target
+    if profile.openapi in DESCRIPTIONS or not any("description" in one.generated for one in cases):
+        return
+    # Importing Schemathesis takes a second.
+    from conformance.description import DescriptionError  # noqa: PLC0415
+    from conformance.properties import generation  # noqa: PLC0415
+
+    try:
+        generation.judging_description(profile, (target.token_path if target else profile.token_path) or "/token")
+        next(iter(generation.draw("description", profile, seed=1, examples=1)), None)
+    except DescriptionError as error:
+        raise SettingsError(f"{profile.place}: openapi: {error}") from None
 
 
 def _judged(
@@ -167,13 +190,14 @@ def _fault(text: str, details: str = "") -> int:
 
 
 def exit_code(run_: engine.Run) -> int:
-    """The exit code that the verdict of a run gives."""
+    """The exit code that the verdict of a run gives; drift counts where nothing else is wrong."""
     verdict = run_.result.verdict
+    harmless = DRIFTED if results.drifted(run_) else CONFORMANT
     if verdict == "non-conformant":
-        return CONFORMANT if run_.inquiry.fail_on == "never" else NON_CONFORMANT
+        return harmless if run_.inquiry.fail_on == "never" else NON_CONFORMANT
     if any(one.verdict == "error" for one in run_.result.cases):
         return FAULT
-    return CONFORMANT if verdict == "conformant" else UNDECIDED
+    return harmless if verdict == "conformant" else UNDECIDED
 
 
 def _arguments(place: Path, files: Iterable[Path]) -> list[str]:

@@ -25,6 +25,8 @@ from conformance.keys import (
     read_file,
     text,
 )
+from conformance.pinning import Fingerprint
+from conformance.pinning import read as read_fingerprint
 from conformance.profiles import Profile, load
 from conformance.target import (
     ClientCertificate,
@@ -65,10 +67,12 @@ class Settings:
     include: tuple[str, ...]
     cases: tuple[Path, ...]
     fail_on: Literal["must", "should", "never"]
+    edition: int | None
     examples: int
     seed: int
     report_dir: Path | None
     allow_plain_http: bool
+    pinned: Fingerprint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +135,12 @@ def resolve(
         include=_value(values, "include"),
         cases=cases,
         fail_on=_value(values, "fail-on"),
+        edition=_value(values, "edition"),
         examples=_value(values, "examples"),
         seed=_value(values, "seed"),
         report_dir=report_dir,
         allow_plain_http=_value(values, "allow-plain-http"),
+        pinned=_pinned(values.get("pinned")),
     )
 
 
@@ -485,6 +491,15 @@ def _readable(given: _Given, name: str) -> Path:
     except OSError as error:
         raise SettingsError(f"{given.where}: {shown(name)} cannot be read: {error.strerror}") from None
     return file
+
+
+def _pinned(given: _Given | None) -> Fingerprint | None:
+    if given is None:
+        return None
+    try:
+        return read_fingerprint(given.folder / given.value, given.value)
+    except SettingsError as error:
+        raise SettingsError(f"{given.where}: {error}") from None
 
 
 def _folder(given: _Given | None) -> Path | None:

@@ -23,6 +23,7 @@ import jsonschema_rs
 import pytest
 
 from conformance import __version__, catalogue, listing, reference
+from conformance.report.folder import FILES
 from conformance.resources import PACKAGE
 from tests.servers import CLIENT, SECRET, answer, decent, endpoint, refusal, serving
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from tests.servers import Asked
 
 SCRIPT = str(Path(sys.executable).with_name("token-conformance"))
-FILES = {"results.json", "report.html", "junit.xml", "exchanges.jsonl", "exchanges.har"}
 SUMMARY = re.compile(r"(conformant|non-conformant|inconclusive|unusable): \d+ passed, .* exchanges?, [0-9.]+ s\)")
 SCHEMA = jsonschema_rs.validator_for(json.loads((PACKAGE / "report" / "results.schema.json").read_text()))
 QUICK = ("--examples", "0")
@@ -79,7 +79,7 @@ def judged(cwd: Path, base_url: str, *words: str, secret: str = SECRET, **env: s
 
 def results(folder: Path) -> dict[str, Any]:
     """The results of a folder that holds a whole run."""
-    assert {file.name for file in folder.iterdir()} == FILES
+    assert {file.name for file in folder.iterdir()} == set(FILES)
     found: dict[str, Any] = json.loads((folder / "results.json").read_text())
     SCHEMA.validate(found)
     lines = (folder / "exchanges.jsonl").read_text().splitlines()
@@ -350,7 +350,7 @@ CLIENTED = (*REMOTE, "--client-id", "me")
 
 
 BAD_WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("frob",), "'frob' is no command; accepted: explain, judge, list, run, serve"),
+    (("frob",), "'frob' is no command; accepted: compare, explain, history, judge, list, pin, run, serve"),
     (("runn",), "did you mean 'run'"),
     ((), "Missing command"),
     (("--frob",), "'--frob'"),
@@ -495,6 +495,27 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "letters").iterdir()] == ["dear.txt"]
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("paths: {}", "must have one POST operation"),
+        ("a: [", "description.yaml: "),
+        ("openapi: 3.1.0\ninfo: {title: t, version: '1'}\npaths: {/t: {post: {responses: {}}}}", "describes no status"),
+    ],
+)
+def test_a_description_that_cannot_judge_is_named_before_anything_is_sent(
+    text: str, fault: str, tmp_path: Path
+) -> None:
+    (tmp_path / "description.yaml").write_text(text)
+    (tmp_path / "ours.toml").write_text('extends = "passport"\nopenapi = "description.yaml"\n')
+    with serving(decent) as server:
+        done = judged(tmp_path, server.base_url, "--profile", "ours.toml")
+    assert (done.code, done.out, server.asked) == (2, "", [])
+    assert done.err.count("\n") == 1
+    assert "ours.toml: openapi: " in done.err
+    assert fault in done.err
+
+
 # What cannot be judged
 
 
@@ -504,7 +525,7 @@ def unusable(done: Done, folder: Path) -> dict[str, Any]:
     assert done.err == ""
     assert len(re.findall(r"(?m)^  cause +\S", done.out)) == 1
     assert len(re.findall(r"(?m)^  advice +\S", done.out)) == 1
-    assert done.lines[-2].startswith("unusable: 0 passed, ")
+    assert re.fullmatch(r"unusable: .+ \(\d+ exchanges?, \d+\.\d s\)", done.lines[-2])
     assert done.lines[-1] == f"report: {folder / 'report.html'}"
     found = results(folder)
     assert found["verdict"] == "unusable"

@@ -332,7 +332,8 @@ def test_reports_that_find_no_room_cost_no_verdict(tmp_path: Path) -> None:
     done = limited(tmp_path, size + size // 20)
     told(done, 4, "report.html could not be written", "exchanges.har cannot be written: File too large")
     assert re.search(r"^conformant: ", done.out, re.MULTILINE)
-    assert {file.name for file in (tmp_path / "out").iterdir()} == {"results.json", "junit.xml", "exchanges.jsonl"}
+    kept = {file.name for file in (tmp_path / "out").iterdir()}
+    assert kept == {"results.json", "summary.json", "junit.xml", "exchanges.jsonl"}
     assert command(tmp_path, "judge", "out").code == 0
     assert results(tmp_path / "out")["verdict"] == "conformant"
 

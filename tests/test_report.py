@@ -288,6 +288,13 @@ def test_the_embedded_endpoint_needs_no_settings() -> None:
     assert repeat(run, "X-001") == "token-conformance run --profile passport --select X-001"
 
 
+def test_a_profile_of_ones_own_is_named_by_its_file(tmp_path: Path) -> None:
+    (tmp_path / "ours.toml").write_text('extends = "rfc6749"\nname = "acme"\n')
+    asked = replace(inquiry(), profile=profiles.load("ours.toml", tmp_path))
+    command = repeat(run_of(judging.Verdict(a_case("X-001"), "passed"), inquiry=asked), "X-001")
+    assert f"--profile {tmp_path / 'ours.toml'} " in command
+
+
 def test_a_case_of_ones_own_is_repeated_with_its_file() -> None:
     one = a_case("X-001")
     assert f"--cases {__file__}" in repeat(run_of(judging.Verdict(one, "passed")), "X-001")
@@ -359,7 +366,7 @@ def test_an_unusable_run_says_cause_and_advice_instead_of_findings() -> None:
     assert len(lines) == 4
     assert lines[1].startswith("  cause       the valid request is refused: 401 invalid_client")
     assert lines[2].startswith("  advice      Check the client id, the secret")
-    assert lines[3].startswith("unusable: 0 passed")
+    assert lines[3].startswith("unusable: the valid request is refused: 401 invalid_client (")
 
 
 def test_quiet_writes_the_summary_alone() -> None:

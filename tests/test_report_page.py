@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from conformance import judging
+from conformance.report.folder import FILES
 from conformance.report.page import MEANING, ORDER, TITLE
 
 CLIENT, SECRET = "page-client", "Page-Secret-that-nobody-sees"
@@ -200,13 +201,7 @@ def test_the_terminal_is_not_attacked(left: Left) -> None:
 
 def test_no_file_holds_a_secret_or_a_token(left: Left) -> None:
     files = sorted(left.folder.iterdir())
-    assert [file.name for file in files] == [
-        "exchanges.har",
-        "exchanges.jsonl",
-        "junit.xml",
-        "report.html",
-        "results.json",
-    ]
+    assert [file.name for file in files] == sorted(FILES)
     for text in (left.said, *(file.read_text() for file in files)):
         assert not [one for one in (SECRET, BASE64, BASE64.rstrip("="), TOKEN) if one in text]
 

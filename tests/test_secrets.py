@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus, unquote_plus, unquote_to_bytes
 import pytest
 
 from conformance import reference
+from conformance.report.folder import FILES
 from tests.servers import CLIENT, _passed_on, serving
 
 CANARY = "c4n4ry+/=%&\"'<>\\ ö:ü€Z9x"
@@ -154,7 +155,7 @@ def test_the_run_found_the_echoes_and_tried_near_misses(left: Left) -> None:
     assert quote_plus(PARAMETER).encode() in arrived
     assert len(left.tokens) > 20
     assert set(left.written) == {
-        *(f"out/{name}" for name in ("results.json", "report.html", "junit.xml", "exchanges.jsonl", "exchanges.har")),
+        *(f"out/{name}" for name in FILES),
         "stdout",
         "stderr",
     }

@@ -7,7 +7,6 @@ import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from conformance.profiles import BUILT_IN
 from conformance.request import VALID
 from conformance.target import Limits, Secret
 
@@ -28,7 +27,7 @@ def repeat(run: Run, case_id: str) -> str:
     """The command line that judges one case of a run again.
 
     No secret stands in it: that of the client comes from the environment, and where a header or a parameter is secret,
-    all of them do, in variables that are named after them. A profile of one's own appears as a file of its name.
+    all of them do, in variables that are named after them.
 
     Args:
         run: the run.
@@ -72,8 +71,7 @@ def _companions(run: Run, case_id: str) -> list[str]:
 
 
 def _where(inquiry: Inquiry) -> Iterator[str]:
-    target, name = inquiry.target, inquiry.profile.name
-    profile = ("--profile", name if name in BUILT_IN else f"{name}.toml")
+    target, profile = inquiry.target, ("--profile", inquiry.profile.place)
     if target.embedded:
         yield from profile
         return

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-RESULTS, EXCHANGES = "results.json", "exchanges.jsonl"
-FILES = (RESULTS, "report.html", "junit.xml", EXCHANGES, "exchanges.har")
+RESULTS, SUMMARY, EXCHANGES = "results.json", "summary.json", "exchanges.jsonl"
+FILES = (RESULTS, SUMMARY, "report.html", "junit.xml", EXCHANGES, "exchanges.har")
 """What a run leaves; nothing else is ever removed from a folder that exists already."""
 
 

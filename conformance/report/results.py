@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from conformance import catalogue, judging
+from conformance import catalogue, judging, pinning
 from conformance.report.command import repeat
 
 if TYPE_CHECKING:
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
     from conformance.engine import Run
     from conformance.judging import Verdict
+    from conformance.pinning import Drift
 
 __all__ = [
     "FORMAT",
     "counted",
+    "drifted",
     "duration",
     "instant",
     "repeat",
@@ -47,7 +50,11 @@ def results(run: Run, *, waived: Mapping[str, str] | None = None) -> dict[str, A
         "edge_verdict": run.result.edge,
         "reason": run.result.reason,
         "suite": {"version": header.suite},
-        "catalogue": {"edition": known.edition, "digest": known.digest},
+        "catalogue": {
+            "edition": known.edition,
+            "judged_edition": inquiry.edition or known.edition,
+            "digest": known.digest,
+        },
         "target": {
             "name": inquiry.target.name,
             "base_url": inquiry.target.base_url,
@@ -63,6 +70,7 @@ def results(run: Run, *, waived: Mapping[str, str] | None = None) -> dict[str, A
         "summary": summary(run),
         "cases": [_case(verdict, (waived or {}).get(verdict.case.id)) for verdict in run.result.cases],
         "traits": dict(run.result.traits),
+        **({} if inquiry.pinned is None else {"drift": [asdict(one) for one in drifted(run)]}),
     }
 
 
@@ -81,6 +89,11 @@ def write(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
         os.fchmod(descriptor, 0o600)
         file.write(text)
+
+
+def drifted(run: Run) -> tuple[Drift, ...]:
+    """The traits in which a run differs from the fingerprint that it was given; none where it was given none."""
+    return pinning.drift(run.inquiry.pinned or {}, run.result.traits)
 
 
 def summary(run: Run) -> dict[str, int]:

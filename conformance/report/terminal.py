@@ -101,9 +101,13 @@ class Terminal:
                 self._cases(run)
                 if run.recording.stopped:
                     self._field("ended early", run.recording.stopped)
+                elif run.result.verdict == "inconclusive":
+                    self._field("reason", run.result.reason)
             edge = run.result.edge
             if edge != "not-judged":
                 self._field("HTTP edge", edge)
+            for at, one in enumerate(results.drifted(run)):
+                self._field("" if at else "drift", f"{one.trait}: pinned {one.pinned}, seen {one.seen}")
         self._line(summary_line(run), _STYLES[run.result.verdict])
 
     def again(self, run: Run) -> None:
@@ -139,7 +143,8 @@ class Terminal:
             self._line(EMBEDDED, "bold yellow")
         self._field("target", f"{target.name}: {target.base_url}{target.token_path}")
         self._field("profile", f"{profile.name}: {profile.title}")
-        self._field("suite", f"{__version__}, catalogue edition {catalogue.load().edition}, seed {inquiry.seed}")
+        edition = f"{catalogue.load().edition}{f' judged as {inquiry.edition}' if inquiry.edition else ''}"
+        self._field("suite", f"{__version__}, catalogue edition {edition}, seed {inquiry.seed}")
 
     def _cases(self, run: Run) -> None:
         verdicts = run.result.cases
@@ -201,12 +206,16 @@ class Terminal:
 
 
 def summary_line(run: Run) -> str:
-    """A run in one line that a script can search: the verdict first, then how many cases have which."""
+    """A run in one line that a script can search: the verdict first, then how many cases have which, or the cause."""
+    took = f"({results.counted(len(run.recording.exchanges), 'exchange')}, {results.duration(run):.1f} s)"
+    if run.result.verdict == "unusable":
+        return f"unusable: {run.gate.reason or run.result.reason} {took}"
     counts = results.summary(run)
     words = [word for word in judging.VERDICTS if word not in _COUNTED and counts[word]]
     cases = ", ".join(results.counted(counts[word], word) for word in (*_COUNTED, *words))
-    exchanges = results.counted(len(run.recording.exchanges), "exchange")
-    return f"{run.result.verdict}: {cases} ({exchanges}, {results.duration(run):.1f} s)"
+    drifted = len(results.drifted(run))
+    drift = f", {drifted} trait{'s' if drifted != 1 else ''} drifted" if drifted else ""
+    return f"{run.result.verdict}: {cases}{drift} {took}"
 
 
 def _tally(reasons: Iterable[str]) -> list[tuple[str, int]]:

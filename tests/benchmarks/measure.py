@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import statistics
 import subprocess
@@ -12,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance import case, engine, judging, profiles, reference
+from conformance import case, engine, judging, known, masking, profiles, recording, reference, scanning
 from conformance.plan import CONTROL
+from conformance.report import har
 from conformance.request import encode
 from conformance.target import Credentials, Limits, Secret, Target, target_at
 
@@ -53,6 +55,31 @@ def bare_loop(target: Target, data: bytes, times: int) -> None:
                 pass
 
 
+def scan(run: engine.Run) -> tuple[float, float]:
+    """Seconds of the search for secrets in a recording of 2,000 exchanges and its HAR, and of reading the former."""
+    held = known.known(run.inquiry.target, masking.VOCABULARY.decode())
+    held.add(secrets.token_urlsafe(32).encode() for _ in range(500))
+    exchanges = run.recording.exchanges * (2000 // len(run.recording.exchanges) + 1)
+    numbered = tuple(
+        replace(one, number=at, template=secrets.token_hex(8), duration=one.duration + at / 7e5)
+        for at, one in enumerate(exchanges[:2000])
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "exchanges.jsonl"
+        writer = recording.Writer(file, run.recording.header)
+        for one in numbered:
+            writer.append(one)
+        writer.close(skipped={}, stopped="")
+        file.with_suffix(".har").write_text(har.har_text(replace(run.recording, exchanges=numbered)))
+        facts = known.public_facts(run)
+        if scanning.withdraw(Path(folder), held, facts):
+            raise AssertionError("the search found what was never written")
+        return (
+            seconds(lambda: scanning.withdraw(Path(folder), held, facts), repeats=3),
+            seconds(lambda: recording.read(file), repeats=3),
+        )
+
+
 def main() -> None:
     """Prints the table."""
     help_ = seconds(command(str(BIN / "token-conformance"), "--help"))
@@ -76,6 +103,9 @@ def main() -> None:
             command(str(BIN / "token-conformance"), "run", "-q", "--report-dir", str(Path(folder) / "run")), repeats=3
         )
     show("run, default settings, embedded endpoint", whole, "--help", help_, "<= 4000 ms")
+
+    scanned, reading = scan(run)
+    show("searching 2,000 exchanges for 500 tokens", scanned, "reading them from the file", reading, "<= 60")
 
     contract = engine.contract(inquiry.profile, engine.header(inquiry))
     judged = seconds(lambda: judging.result(inquiry.cases, judging.Evidence(run.recording, cases), contract))

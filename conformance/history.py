@@ -1,0 +1,267 @@
+"""The history: the runs kept in a folder, target by target, and what changed from one to the next."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conformance.catalogue import UNKNOWN
+from conformance.report import summary
+from conformance.report.folder import EXCHANGES, FILES, RESULTS, SUMMARY
+from conformance.target import SettingsError, accepted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+LATEST = "latest"
+REPORTS = "reports"
+
+_UNMET = ("failed", "warning")
+_OPEN = ("inconclusive", "error")
+_PAGES = ("index.html", "report.html", RESULTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A run that is kept.
+
+    Attributes:
+        folder: where it is.
+        summary: what is known of it, as in ``summary.json``.
+    """
+
+    folder: Path
+    summary: Mapping[str, Any]
+
+    @property
+    def target(self) -> str:
+        """Name of its target."""
+        return str(self.summary["target"]["name"])
+
+    @property
+    def started(self) -> str:
+        """When it started, in ISO 8601, UTC; texts of later runs are greater."""
+        return str(self.summary["started"])
+
+    @property
+    def page(self) -> Path:
+        """The page that tells of it, or what comes nearest."""
+        return next((self.folder / name for name in _PAGES if (self.folder / name).exists()), self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A run and what changed with it.
+
+    Attributes:
+        entry: the run.
+        verdict_before: the verdict of the run before it; empty where that is the same, or there was none.
+        new: IDs of findings that the last run which decided them did not have.
+        fixed: IDs of what was unmet and is met.
+        drift: traits with another value than they had last: name, earlier value, value.
+        remarks: what else is different, so that a change may come from there.
+    """
+
+    entry: Entry
+    verdict_before: str = ""
+    new: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    drift: tuple[tuple[str, str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything did."""
+        return bool(self.verdict_before or self.new or self.fixed or self.drift or self.remarks)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The runs of one target.
+
+    Attributes:
+        target: its name.
+        steps: the runs, the oldest first.
+        since: start of the run that brought each finding of the last run.
+        flips: how often the verdict of a case changed between met and unmet, the most unsteady first.
+    """
+
+    target: str
+    steps: tuple[Step, ...]
+    since: Mapping[str, str] = field(default_factory=dict)
+    flips: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def latest(self) -> Step:
+        """The last run."""
+        return self.steps[-1]
+
+
+def entries(reports: Path) -> tuple[list[Entry], list[str]]:
+    """The runs in a folder, one or two levels deep, the oldest first, and what was skipped and why.
+
+    Args:
+        reports: the folder of all runs; one that is not there holds none.
+
+    Raises:
+        SettingsError: it cannot be read, or is itself a run.
+    """
+    if not os.path.lexists(reports):
+        return [], []
+    if any((reports / name).exists() for name in (RESULTS, SUMMARY, EXCHANGES)):
+        raise SettingsError(f"{reports}: is a run itself; name the folder that holds the runs, such as reports")
+    found: list[Entry] = []
+    skipped: list[str] = []
+    try:
+        for folder in _folders(reports):
+            if not _is_run(folder):
+                runs = list(_folders(folder))
+                if not runs and any(folder.iterdir()):
+                    skipped.append(f"{folder.relative_to(reports)}: holds no run")
+            else:
+                runs = [folder]
+            for run in runs:
+                try:
+                    found.append(Entry(run, summary.read(run)))
+                except ValueError as error:
+                    skipped.append(f"{run.relative_to(reports)}: {error}")
+    except OSError as error:
+        raise SettingsError(f"{error.filename or reports}: cannot be read: {error.strerror}") from None
+    return sorted(found, key=lambda entry: (entry.started, str(entry.folder))), skipped
+
+
+def by_target(found: Iterable[Entry]) -> list[Timeline]:
+    """The runs target by target, by name, each with what changed."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in found:
+        groups.setdefault(entry.target, []).append(entry)
+    return [timeline(name, groups[name]) for name in sorted(groups)]
+
+
+def timeline(target: str, runs: Iterable[Entry]) -> Timeline:
+    """The runs of a target, each against what was known before it.
+
+    A case that a run could not decide, and a trait that it did not see, are what they were. With another profile
+    everything begins anew, since that claims another contract.
+
+    Args:
+        target: name of the target.
+        runs: its runs, the oldest first.
+    """
+    steps: list[Step] = []
+    verdicts: dict[str, str] = {}
+    traits: dict[str, str] = {}
+    since: dict[str, str] = {}
+    flips: dict[str, int] = {}
+    before: Entry | None = None
+    for entry in runs:
+        now = entry.summary
+        if before is not None and before.summary["profile"] != now["profile"]:
+            verdicts, traits, since = {}, {}, {}
+        first = not verdicts
+        decided = {one: verdict for one, verdict in now["cases"].items() if verdict not in _OPEN}
+        unmet = {one for one, verdict in decided.items() if verdict in _UNMET}
+        turned = {one for one in decided if one in verdicts and (one in unmet) != (verdicts[one] in _UNMET)}
+        fresh = {one for one in now["findings"] if one in unmet and verdicts.get(one) not in _UNMET}
+        for one in turned:
+            flips[one] = flips.get(one, 0) + 1
+        since = {one: since.get(one, entry.started) for one in {*unmet, *(set(since) - set(decided))}}
+        seen = {name: value for name, value in now["traits"].items() if value != UNKNOWN}
+        steps.append(
+            Step(
+                entry,
+                verdict_before=before.summary["verdict"]
+                if before is not None and before.summary["verdict"] != now["verdict"]
+                else "",
+                new=() if first else tuple(one for one in now["cases"] if one in fresh),
+                fixed=tuple(one for one in now["cases"] if one in turned - unmet),
+                drift=tuple(
+                    (name, traits[name], value)
+                    for name, value in seen.items()
+                    if name in traits and traits[name] != value
+                ),
+                remarks=() if before is None else tuple(_remarks(before.summary, now)),
+            )
+        )
+        verdicts.update(decided)
+        traits.update(seen)
+        before = entry
+    unsteady = sorted(((one, times) for one, times in flips.items() if times > 1), key=lambda one: (-one[1], one[0]))
+    return Timeline(target, tuple(steps), since, tuple(unsteady))
+
+
+def surplus(found: Iterable[Entry], keep: int) -> list[Entry]:
+    """The runs of each target beyond the newest ones.
+
+    Args:
+        found: the runs, the oldest first.
+        keep: how many of each target stay.
+    """
+    groups: dict[str, list[Entry]] = {}
+    for entry in found:
+        groups.setdefault(entry.target, []).append(entry)
+    return [entry for runs in groups.values() for entry in runs[: max(len(runs) - keep, 0)]]
+
+
+def remove(entry: Entry) -> str:
+    """Removes the files of a run, and its folder where nothing else is in it; says what became of it.
+
+    Raises:
+        SettingsError: it cannot be removed.
+    """
+    if entry.folder.is_symlink():
+        return f"left {entry.folder}: it is a link"
+    try:
+        for name in FILES:
+            (entry.folder / name).unlink(missing_ok=True)
+        left = sum(1 for _ in entry.folder.iterdir())
+        if not left:
+            entry.folder.rmdir()
+    except OSError as error:
+        raise SettingsError(f"{entry.folder}: cannot be removed: {error.strerror}") from None
+    kept = f"; {left} files in it are no files of a run and stay" if left else ""
+    return f"removed {entry.folder}{kept}"
+
+
+def place(word: str, reports: Path) -> Path:
+    """The folder of the run that a word names.
+
+    Args:
+        word: a folder, ``latest``, or ``latest:TARGET``.
+        reports: the folder of all runs.
+
+    Raises:
+        SettingsError: there is no such run.
+    """
+    name, colon, target = word.partition(":")
+    if name != LATEST or os.path.lexists(word):
+        if not Path(word).is_dir():
+            raise SettingsError(f"{word}: is no folder of a run; accepted: such a folder, latest, latest:TARGET")
+        return Path(word)
+    found, _ = entries(reports)
+    chosen = [entry for entry in found if not colon or entry.target == target]
+    if not chosen:
+        names = sorted({entry.target for entry in found})
+        known = f"; {accepted(target, names)}" if names else ""
+        raise SettingsError(f"{word}: there is no such run in {reports}{known}")
+    return chosen[-1].folder
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """The folders in a folder; those with a dot in front belong to runs that have not ended."""
+    return (one for one in sorted(folder.iterdir()) if one.is_dir() and not one.name.startswith("."))
+
+
+def _is_run(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (RESULTS, SUMMARY, EXCHANGES))
+
+
+def _remarks(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for name, words in (("profile", "profile"), ("edition", "catalogue edition"), ("suite", "suite")):
+        if before[name] != now[name]:
+            yield f"{words} {before[name]}, then {now[name]}"
+    was, is_ = ({one: found["target"][one] for one in ("base_url", "token_path")} for found in (before, now))
+    if was != is_ and not now["target"]["embedded"]:
+        yield f"{was['base_url']}{was['token_path']}, then {is_['base_url']}{is_['token_path']}"

@@ -1,0 +1,160 @@
+"""A comparison as people and programs read it: text, Markdown, JSON; the page is made by `timeline`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from conformance.comparison import FORMAT
+from conformance.pinning import Drift
+from conformance.report import escape
+from conformance.signature import Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from conformance.comparison import Change, Comparison, Side
+
+NAMED = 3
+"""Stimuli of a wire fact that are named."""
+
+SECTIONS = (
+    ("regressions", "Regressions"),
+    ("undecided", "No longer decided"),
+    ("drift", "Trait drift"),
+    ("facts", "Wire facts"),
+    ("changed", "Changed otherwise"),
+    ("fixes", "Fixes"),
+    ("explained", "Wire facts that come with the regressions and fixes"),
+)
+"""The parts of a comparison in order of weight, with their headings."""
+
+
+def text(found: Comparison) -> str:
+    """A comparison for a terminal; what came from the wire is escaped."""
+    lines = [f"{name:<8}{_run(one)}" for name, one in _sides(found)]
+    lines += [f"differs {one}" for one in found.context]
+    lines += [f"note    {one}" for one in found.notes]
+    for name, heading in SECTIONS:
+        items = getattr(found, name)
+        if items:
+            lines += ["", f"{heading} ({len(items)})"]
+            lines += [f"  {line}" for one in items for line in _lines(one)]
+    lines += ["", *(f"{words}: {', '.join(ids)}" for words, ids in aside(found))]
+    return escape.terminal("\n".join([*lines, found.sentence]).replace("\n\n\n", "\n\n")) + "\n"
+
+
+def markdown(found: Comparison) -> str:
+    """A comparison in GitHub Markdown, such as for the summary of a CI job."""
+    shown = escape.markdown
+    lines = [f"## {shown(found.sentence)}", ""]
+    lines += [f"- {name}: {shown(_run(one))}" for name, one in _sides(found)]
+    lines += [f"- **differs**: {shown(one)}" for one in found.context]
+    lines += [f"- **note**: {shown(one)}" for one in found.notes]
+    for name, heading in SECTIONS:
+        items = getattr(found, name)
+        if items:
+            lines += ["", f"### {heading} ({len(items)})", ""]
+            for one in items:
+                first, *more = _lines(one)
+                lines += [f"- {shown(first)}", *(f"  - {shown(line.strip())}" for line in more)]
+    lines += ["", *(f"{words}: {shown(', '.join(ids))}" for words, ids in aside(found))]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def document(found: Comparison) -> str:
+    """A comparison as JSON in the format `comparison.FORMAT`; ASCII, so that no reader's encoding matters."""
+    plain = ("regressions", "fixes", "undecided", "changed", "drift")
+    whole = {
+        "format": FORMAT,
+        "exit_code": found.code,
+        "sentence": found.sentence,
+        **{name: _side(one) for name, one in _sides(found)},
+        "context": list(found.context),
+        **{name: [asdict(one) for one in getattr(found, name)] for name in plain},
+        "wire_facts": [_fact(one) for one in found.facts],
+        "explained_wire_facts": [_fact(one) for one in found.explained],
+        **{name: list(getattr(found, name)) for name in ("decided", "gone", "added", "notes")},
+    }
+    return json.dumps(whole, indent=2) + "\n"
+
+
+def _sides(found: Comparison) -> tuple[tuple[str, Side], ...]:
+    return ("before", found.before), ("after", found.after)
+
+
+def _run(side: Side) -> str:
+    found = side.results
+    return f"{found['target']['name']}, {found['started']}: {found['verdict']} ({side.folder})"
+
+
+def _side(side: Side) -> dict[str, Any]:
+    found = side.results
+    names = ("verdict", "started", "target", "suite", "catalogue", "seed")
+    return {"folder": side.folder, **{name: found[name] for name in names}}
+
+
+def _fact(fact: Fact) -> dict[str, Any]:
+    told = asdict(fact)
+    del told["templates"]
+    return told
+
+
+def aside(found: Comparison) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What is told beside the sections: words, and IDs."""
+    named = (
+        ("Decided now", found.decided),
+        ("Judged only before", found.gone),
+        ("Judged only after", found.added),
+    )
+    return ((words, ids) for words, ids in named if ids)
+
+
+def _lines(item: Change | Drift | Fact) -> list[str]:
+    return [words for words in item_lines(item) if words]
+
+
+def item_lines(item: Change | Drift | Fact) -> tuple[str, ...]:
+    """A change, a drift or a wire fact in lines: what it is, and then what is to say about it."""
+    if isinstance(item, Drift):
+        return (f"{item.trait}: {item.pinned}, then {item.seen}",)
+    if isinstance(item, Fact):
+        named = f" {item.name}" if item.name else ""
+        values = f": {item.before}, then {item.after}" if item.before or item.after else ""
+        return f"{item.what}{named}{values}", f"  in {_stimuli(item.stimuli)}"
+    words = f"{_words(item.before)}, then {_words(item.after)}" if item.before != item.after else _words(item.after)
+    came = f"  actual    {item.actual}" if not item.was else f"  actual    {item.was}; then {item.actual}"
+    return (
+        f"{item.id} {item.level}  {item.title}: {words}",
+        f"  expected  {item.expected}" if item.expected else "",
+        came if item.actual else "",
+        f"  likewise  {', '.join(item.likewise)}" if item.likewise else "",
+    )
+
+
+def _words(verdict: str) -> str:
+    return verdict.replace("_", " ")
+
+
+def _stimuli(stimuli: tuple[str, ...]) -> str:
+    distinct = list(dict.fromkeys(stimuli))
+    more = f" and {len(stimuli) - NAMED} more" if len(distinct) > NAMED else ""
+    number = f"{len(stimuli)} answers, such as " if more else ""
+    return f"{number}{', '.join(distinct[:NAMED])}"
+
+
+def _page(found: Comparison) -> str:
+    # Only a page needs the templates.
+    from conformance.report import timeline  # noqa: PLC0415
+
+    return timeline.comparison_page(found)
+
+
+FORMS: Mapping[str, Callable[[Comparison], str]] = {
+    "text": text,
+    "json": document,
+    "markdown": markdown,
+    "html": _page,
+}
+"""What makes a comparison in each format."""
