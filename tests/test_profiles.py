@@ -45,6 +45,7 @@ def test_passport_is_the_published_contract(tmp_path: Path) -> None:
         openapi="passport.yaml",
         token_path="/passport/oauth/token",
         error_codes=load("rfc6749", tmp_path).error_codes,
+        place="passport",
     )
 
 
@@ -65,7 +66,7 @@ def test_a_built_in_profile_has_the_stated_defaults(name: str, tmp_path: Path) -
 
 
 def test_every_field_of_a_profile_is_a_key_of_the_file() -> None:
-    assert {field.name for field in fields(Profile)} == (set(KEYS) - {"extends"}) | {"lineage"}
+    assert {field.name for field in fields(Profile)} == (set(KEYS) - {"extends"}) | {"lineage", "place"}
 
 
 def test_a_file_changes_what_it_names_and_inherits_the_rest(tmp_path: Path) -> None:

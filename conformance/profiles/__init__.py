@@ -40,7 +40,7 @@ class Profile:
 
     ``lineage`` holds the name of the profile and then of everything it extends. ``openapi`` is the name of a built-in
     description or the absolute path of the profile's own. ``token_path`` is None where the contract names no path;
-    ``token_lifetime`` is in seconds.
+    ``token_lifetime`` is in seconds. ``place`` is its built-in name or the path of its file.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Profile:
     spec: Literal["oauth20", "oauth21"] = "oauth20"
     error_codes: tuple[str, ...] = ()
     token_lifetime: int = 3600
+    place: str = ""
 
 
 def load(name_or_path: str, cwd: Path) -> Profile:
@@ -77,7 +78,8 @@ def load(name_or_path: str, cwd: Path) -> Profile:
             raise SettingsError(
                 f"{name_or_path}: {key}: is missing; give it, or let the profile extend passport or rfc6749"
             )
-    return Profile(lineage=names, **values)
+    place = name_or_path if name_or_path in BUILT_IN else str(_resolved(cwd, name_or_path))
+    return Profile(lineage=names, place=place, **values)
 
 
 def _error_codes(value: Any) -> tuple[str, ...]:
