@@ -98,6 +98,11 @@ def resetting(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+def hearing_and_resetting(connection: socket.socket) -> None:
+    connection.recv(1)
+    resetting(connection)
+
+
 def test_a_whole_exchange_is_told_with_its_times_and_addresses() -> None:
     heard = []
 
@@ -652,7 +657,7 @@ def test_a_missing_client_certificate_is_named(certificates: Certificates, versi
         (saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Ending.TLS, "the peer does not speak TLS"),
         (saying(b"\r\n\r\n\r\n"), Ending.TLS, "the peer does not speak TLS"),
         (saying(), Ending.TLS_REFUSED, "the peer closed the connection in the TLS handshake"),
-        (resetting, Ending.TLS_REFUSED, "the connection broke in the TLS handshake"),
+        (hearing_and_resetting, Ending.TLS_REFUSED, "the connection broke in the TLS handshake"),
     ],
 )
 def test_a_peer_without_tls_is_named(certificates: Certificates, script: Script, ending: Ending, detail: str) -> None:

@@ -20,6 +20,7 @@ import jsonschema_rs
 
 import conformance
 from conformance import recording
+from conformance.report.folder import FILES
 from conformance.resources import PACKAGE
 from tests.hostile.servers import SERVERS, Hostile
 from tests.hostile.standing import standing
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 SECONDS, MEGABYTES, TEXT = 60.0, 250.0, 4000
 """Bounds: seconds at default settings, peak memory, and characters of any text in the results."""
 
-FILES = {"results.json", "report.html", "junit.xml", "exchanges.jsonl", "exchanges.har"}
 SCHEMA = jsonschema_rs.validator_for(json.loads((PACKAGE / "report" / "results.schema.json").read_text()))
 
 # The peak as the kernel counts it for this program alone: that of a child process begins at its parent's.
@@ -142,7 +142,7 @@ def _faults_of_output(out: str, err: str) -> Iterator[str]:
 
 def _faults_of_folder(folder: Path, results: dict[str, Any], code: int) -> Iterator[str]:
     there = {file.name for file in folder.iterdir()} if folder.exists() else set()
-    if there != FILES:
+    if there != set(FILES):
         yield f"the folder holds {sorted(there)}"
         return
     if not SCHEMA.is_valid(results):

@@ -29,6 +29,7 @@ JUDGED = (
         "two answers",
     ),
     *("escapes", "commands", "markup", "login page", "other redirected", "alternative", "closing on others", "dying"),
+    "slow patterns",
 )
 """Servers that are asked on, those that are quick about it; the table has them all."""
 
