@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from conformance.expression import visible
@@ -347,9 +348,13 @@ def _handshake_failure(error: Exception, limit: float) -> NoConnectionError:
 
 def _resolve(address: Address, limit: float) -> list[tuple[int, Place]]:
     try:
+        return list(_numeric(str(ip_address(address.host)), address.port))
+    except (OSError, ValueError, OverflowError):
+        pass  # a name, an address in an older spelling, or nothing that can be either
+    try:
         return _lookup(address, socket.AI_NUMERICHOST)
     except (OSError, ValueError, OverflowError):
-        pass  # a name, or nothing that can be one
+        pass
     found: list[tuple[int, Place]] = []
     faults: list[str] = []
 
@@ -368,6 +373,12 @@ def _resolve(address: Address, limit: float) -> list[tuple[int, Place]]:
     if found:
         return found
     raise NoConnectionError(Ending.NAME, faults[0] if faults else f"the name does not resolve within {limit:g} s")
+
+
+@lru_cache(maxsize=64)
+def _numeric(host: str, port: int) -> tuple[tuple[int, Place], ...]:
+    """Where an IP literal leads, which is asked before each exchange and never changes."""
+    return tuple(_lookup(Address(host, port), socket.AI_NUMERICHOST))
 
 
 def _lookup(address: Address, flags: int) -> list[tuple[int, Place]]:

@@ -69,7 +69,7 @@ class Reading:
         """The final response, as leniently as it can be read; ``None`` where nothing like one came."""
         return _read(self.exchange.answer, head=self.exchange.head, closed=self.exchange.ending == "closed")
 
-    @property
+    @cached_property
     def answered(self) -> bool:
         """Whether a final response came in time."""
         message = self.message
@@ -77,7 +77,7 @@ class Reading:
             return False
         return message.complete or self.exchange.ending not in _TIMEOUTS
 
-    @property
+    @cached_property
     def status(self) -> int:
         """The status code; 0 without an answer."""
         return self.message.status if self.message is not None and self.answered else 0
@@ -87,7 +87,7 @@ class Reading:
         """The facts of a usable access token in a 2xx answer."""
         return self.exchange.token if 200 <= self.status < 300 else None
 
-    @property
+    @cached_property
     def granted(self) -> bool:
         """Whether the answer is a 2xx with something usable as an access token, whatever its form."""
         token = self.token
@@ -100,7 +100,16 @@ class Reading:
 
     def values(self, name: str) -> tuple[str, ...]:
         """The values of every line of a field, trimmed."""
-        return self.message.values(name) if self.message is not None else ()
+        return self._values.get(name.lower(), ())
+
+    @cached_property
+    def _values(self) -> dict[str, tuple[str, ...]]:
+        # Many cases ask every answer for a field or two.
+        found: dict[str, tuple[str, ...]] = {}
+        for line in self.message.fields if self.message is not None else ():
+            name = line.name.lower()
+            found[name] = (*found.get(name, ()), line.value)
+        return found
 
     @property
     def media_type(self) -> str:
@@ -115,12 +124,12 @@ class Reading:
             return self.exchange.content
         return self.message.body if self.message is not None else b""
 
-    @property
+    @cached_property
     def coded(self) -> bool:
         """Whether the content travelled in a content coding, such as gzip."""
         return any(value.lower() not in ("", "identity") for value in self.values("Content-Encoding"))
 
-    @property
+    @cached_property
     def unreadable(self) -> bool:
         """Whether the content travelled in a content coding that cannot be undone here."""
         return self.coded and not self.exchange.content and self.message is not None and bool(self.message.body)

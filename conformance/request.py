@@ -7,7 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 from typing import Literal as OneOf
@@ -245,6 +245,10 @@ class Template:
 
     def lines(self) -> tuple[str, ...]:
         """The template in words: request line, field lines, an empty line, the body; symbols in braces."""
+        return self._lines
+
+    @cached_property
+    def _lines(self) -> tuple[str, ...]:
         body = "&".join(map(str, self.parameters)) if self.parameters is not None else str(self.raw)
         if not self.gate_scope and self.parameters is not None:
             body += "{never a scope}"
@@ -380,7 +384,11 @@ def _encoded(runs: tuple[Run, ...]) -> Encoded:
 
 def changed_lines(template: Template, base: Template = VALID) -> tuple[str, ...]:
     """What a template changes, line by line: ``- `` before a line that is gone, ``+ `` before one that is new."""
-    before, after = base.lines(), template.lines()
+    return _changed(base.lines(), template.lines())
+
+
+@lru_cache(maxsize=1024)
+def _changed(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
     # The line between header section and body is there in every request.
     changes = [
         (before[old:old_end], after[new:new_end])

@@ -134,10 +134,12 @@ class Index:
         """Where stretches stand in a text."""
         named, grams = self.named, self._grams
         words = memoryview(data[: len(data) // _WORD * _WORD]).cast("I")
+        # Most texts hold none of them, which a set says sooner than a loop.
+        grams = grams.intersection(words)
         # The first whole word of a stretch lies within its first seven octets.
         found = [
             (start, start + size)
-            for at in [at for at, word in enumerate(words) if word in grams]
+            for at in ([at for at, word in enumerate(words) if word in grams] if grams else ())
             for start in range(max(0, at * _WORD - _WORD + 1), at * _WORD + 1)
             for size in tuple(self._sizes)
             if start + size <= len(data) and data[start : start + size] in named

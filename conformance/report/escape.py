@@ -14,7 +14,12 @@ _LOGGING_COMMAND = re.compile(r"(?<=#)#")
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>&@|~$:!{}()#]|(?<=www)\.|^[-+=]|^[0-9]+(?=[.)])", re.IGNORECASE)
 # A space of no width is the one thing that keeps GitHub from notifying the person of that name.
 _MARKDOWN_NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@\u200b"}
-_OCTETS = {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r", 0x5C: "\\\\"}
+_OCTETS = tuple(
+    {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r", 0x5C: "\\\\"}.get(octet)
+    or (chr(octet) if 0x20 <= octet < 0x7F else f"\\x{octet:02x}")
+    for octet in range(256)
+)
+_UNUSUAL = re.compile(r"[^\n\x20-\x7e]")
 _NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -52,7 +57,7 @@ def wire(data: bytes) -> str:
 
 
 def _line(data: bytes) -> str:
-    return "".join(_OCTETS.get(octet) or (chr(octet) if 0x20 <= octet < 0x7F else f"\\x{octet:02x}") for octet in data)
+    return "".join(map(_OCTETS.__getitem__, data))
 
 
 def _marked(found: re.Match[str]) -> str:
@@ -61,12 +66,13 @@ def _marked(found: re.Match[str]) -> str:
 
 
 def _printable(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() or one == "\n" else _named(one) for one in text)
+    return text if text.isprintable() else _UNUSUAL.sub(_named, text)
 
 
-def _named(character: str) -> str:
+def _named(found: re.Match[str]) -> str:
+    character = found[0]
+    if character.isprintable():
+        return character
     code = ord(character)
     short = f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
     return _NAMED.get(character, short)
