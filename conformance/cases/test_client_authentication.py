@@ -149,9 +149,12 @@ def test_credentials_in_the_uri_do_not_authenticate(uri: Reply, judge: Judgement
     digest=VALID.replacing("Authorization", 'Digest username="x"'),
     negotiate=VALID.replacing("Authorization", "Negotiate YII="),
     unknown=OTHER_SCHEME,
+    right_behind_it=VALID.replacing("Authorization", Credentials(EXPOSED_ID, EXPOSED_SECRET, scheme="Foo ")),
 )
-def test_other_schemes_are_refused_cleanly(bearer: Reply, digest: Reply, negotiate: Reply, unknown: Reply) -> None:
-    every(bearer, digest, negotiate, unknown).must_be(REFUSED, fail=SUCCESS | REDIRECTED)
+def test_other_schemes_are_refused_cleanly(
+    bearer: Reply, digest: Reply, negotiate: Reply, unknown: Reply, right_behind_it: Reply
+) -> None:
+    every(bearer, digest, negotiate, unknown, right_behind_it).must_be(REFUSED, fail=SUCCESS | REDIRECTED)
 
 
 @case(

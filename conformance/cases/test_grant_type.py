@@ -68,9 +68,15 @@ def test_a_grant_type_without_a_value_counts_as_missing(
             reply.must_have_the_outcome_of(missing, warn_otherwise=True)
 
 
-@case("GRANT-004", name=UNKNOWN_GRANT, uri=granting("urn%3Aexample%3Abogus"))
-def test_an_unknown_grant_type_is_unsupported(name: Reply, uri: Reply) -> None:
-    every(name, uri).must_be(UNSUPPORTED_GRANT_TYPE, warn=INVALID_REQUEST)
+@case(
+    "GRANT-004",
+    name=UNKNOWN_GRANT,
+    uri=granting("urn%3Aexample%3Abogus"),
+    longer=granting("client_credentials2"),
+    shorter=granting("client_credential"),
+)
+def test_an_unknown_grant_type_is_unsupported(name: Reply, uri: Reply, longer: Reply, shorter: Reply) -> None:
+    every(name, uri, longer, shorter).must_be(UNSUPPORTED_GRANT_TYPE, warn=INVALID_REQUEST)
 
 
 @case(

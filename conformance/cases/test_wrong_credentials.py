@@ -76,9 +76,9 @@ def test_a_wrong_secret_gets_401_and_a_challenge(wrong: Reply) -> None:
     wrong.must_be(CHALLENGED)
 
 
-@case("AUTH-009", unknown=UNKNOWN_CLIENT)
-def test_an_unknown_client_gets_401_and_a_challenge(unknown: Reply) -> None:
-    unknown.must_be(CHALLENGED)
+@case("AUTH-009", unknown=UNKNOWN_CLIENT, right_secret=VALID.authorized(EXPOSED_SECRET, UNKNOWN_ID))
+def test_an_unknown_client_gets_401_and_a_challenge(unknown: Reply, right_secret: Reply) -> None:
+    every(unknown, right_secret).must_be(CHALLENGED)
 
 
 @case(
