@@ -13,7 +13,7 @@ from conformance import catalogue, judging, pinning
 from conformance.report.command import repeat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from conformance.engine import Run
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT",
+    "by_cause",
+    "cause",
     "counted",
     "drifted",
     "duration",
@@ -100,6 +102,21 @@ def summary(run: Run) -> dict[str, int]:
     """How many cases have each verdict, those that none has included."""
     counts = Counter(verdict.verdict for verdict in run.result.cases)
     return {word: counts[word] for word in judging.VERDICTS}
+
+
+def cause(verdict: Verdict) -> str:
+    """What kept a case from being decided, without what it expected."""
+    causes = dict.fromkeys(note.actual for note in verdict.notes if note.verdict == "inconclusive")
+    return "; ".join(causes) or verdict.reason
+
+
+def by_cause(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
+    """Findings one by one, and what could not be decided by its cause, each group in the place of its first."""
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        why = cause(verdict) if verdict.verdict == "inconclusive" else verdict.case.id
+        groups.setdefault((verdict.verdict, why), []).append(verdict)
+    return list(groups.values())
 
 
 def counted(number: int, word: str) -> str:

@@ -156,7 +156,7 @@ class Terminal:
         leaders = {verdict.case.id for verdict in verdicts}
         for words in _ORDER:
             chosen = [one for one in verdicts if one.verdict in words and one.follows not in leaders]
-            for together in _by_cause(chosen):
+            for together in results.by_cause(chosen):
                 if len(together) > 1:
                     self._together(together)
                     continue
@@ -187,7 +187,7 @@ class Terminal:
         """Several cases that one and the same cause kept from being decided."""
         word = verdicts[0].verdict
         self._line(f"{word}  {', '.join(verdict.case.id for verdict in verdicts)}", _STYLES[word])
-        self._field("reason", _cause(verdicts[0]))
+        self._field("reason", results.cause(verdicts[0]))
         self._line()
 
     def _field(self, name: str, text: str) -> None:
@@ -234,21 +234,6 @@ def _witnesses(verdict: Verdict, run: Run) -> str:
     distinct = list(dict.fromkeys(labels))
     more = f" and {len(distinct) - _NAMED} more" if len(distinct) > _NAMED else ""
     return f"{', '.join(distinct[:_NAMED])}{more}"
-
-
-def _cause(verdict: Verdict) -> str:
-    """What kept a case from being decided, without what it expected."""
-    causes = dict.fromkeys(note.actual for note in verdict.notes if note.verdict == "inconclusive")
-    return "; ".join(causes) or verdict.reason
-
-
-def _by_cause(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
-    """Findings one by one, and what could not be decided by its cause, each group in the place of its first."""
-    groups: dict[tuple[str, str], list[Verdict]] = {}
-    for verdict in verdicts:
-        cause = _cause(verdict) if verdict.verdict == "inconclusive" else verdict.case.id
-        groups.setdefault((verdict.verdict, cause), []).append(verdict)
-    return list(groups.values())
 
 
 def _console(stream: TextIO) -> Any:
