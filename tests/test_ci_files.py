@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.actions import ACTION, ROOT, WORKFLOWS, load
 
@@ -139,6 +140,18 @@ def test_the_nightly_workflow_gives_the_action_inputs_that_it_has() -> None:
     for step in steps():
         if step.get("uses") == OURS:
             assert set(step["with"]) <= inputs
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/ci/README.md"])
+def test_the_examples_in_the_documents_use_the_action_as_it_is(page: str) -> None:
+    (block,) = re.findall(r"(?ms)^```yaml\n(.*?)^```$", (ROOT / page).read_text())
+    assert len(block.splitlines()) <= 13
+    found = yaml.safe_load(block)
+    (step,) = found["jobs"]["conformance"]["steps"] if isinstance(found, dict) else found
+    place, _, commit = step["uses"].partition("@")
+    assert (ROOT / place.removeprefix("OWNER/token-conformance/") / "action.yml").is_file()
+    assert commit == "COMMIT"
+    assert set(step["with"]) <= set(load(ACTION / "action.yml")["inputs"])
 
 
 def test_the_gate_of_the_workflow_is_the_gate() -> None:
