@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance import reference
 from tests.actions import ACTION, ROOT, Runner, load
 from tests.servers import CLIENT, SECRET, answer, decent, serving
+from tests.test_cli import planted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,14 +75,14 @@ def kept(runner: Runner) -> bool:
 
 @pytest.fixture(scope="module")
 def right() -> Iterator[str]:
-    with reference.start("passport", client_id=CLIENT, client_secret=SECRET) as running:
-        yield running.base_url
+    with planted() as base_url:
+        yield base_url
 
 
 @pytest.fixture(scope="module")
 def wrong() -> Iterator[str]:
-    with reference.start("passport", defects=("ctype-case",), client_id=CLIENT, client_secret=SECRET) as running:
-        yield running.base_url
+    with planted("ctype-case") as base_url:
+        yield base_url
 
 
 def judged(runner: Runner, base_url: str, **inputs: str) -> dict[str, str]:
@@ -306,13 +306,12 @@ def test_what_is_no_version_is_not_installed(tmp_path: Path, version: str) -> No
     assert not (runner.temp / "token-conformance").exists()
 
 
-def test_a_module_of_the_caller_is_not_taken_for_one_of_python(tmp_path: Path) -> None:
+def test_a_module_of_the_caller_is_not_taken_for_one_of_python(tmp_path: Path, right: str) -> None:
     runner = job(tmp_path)
     for name in ("json.py", "sitecustomize.py", "pathlib.py"):
         (runner.workspace / name).write_text("raise SystemExit('taken')\n")
     shutil.copytree(runner.workspace, runner.workspace / "conformance")
-    with reference.start("passport", client_id=CLIENT, client_secret=SECRET) as running:
-        outputs = judged(runner, running.base_url, arguments="--select=REQ-001\n--examples=0")
+    outputs = judged(runner, right, arguments="--select=REQ-001\n--examples=0")
     assert outputs["code"] == "0", runner.log
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance import reference
 from tests.actions import ROOT, load
 from tests.servers import CLIENT, SECRET
+from tests.test_cli import planted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +27,14 @@ FEW = {"TOKEN_CONFORMANCE_SELECT": "REQ,CTYPE", "TOKEN_CONFORMANCE_EXAMPLES": "0
 
 @pytest.fixture(scope="module")
 def right() -> Iterator[str]:
-    with reference.start("passport", client_id=CLIENT, client_secret=SECRET) as running:
-        yield running.base_url
+    with planted() as base_url:
+        yield base_url
 
 
 @pytest.fixture(scope="module")
 def wrong() -> Iterator[str]:
-    with reference.start("passport", defects=("ctype-case",), client_id=CLIENT, client_secret=SECRET) as running:
-        yield running.base_url
+    with planted("ctype-case") as base_url:
+        yield base_url
 
 
 def sh(words: list[str | Path], cwd: Path, **variables: str) -> tuple[int, str]:

@@ -126,7 +126,12 @@ def targets(repository: Repository, toml: str | None, **variables: str) -> tuple
     [
         (STAGING, {}, ["staging", "vendor-a"], "file"),
         (STAGING, {"TARGETS": "vendor-a"}, ["vendor-a"], "file"),
-        (STAGING, {"TARGETS": " vendor-a,\n staging ", "BASE_URL": "https://x"}, ["vendor-a", "staging"], "file"),
+        (
+            STAGING,
+            {"TARGETS": " vendor-a,\n staging vendor-a", "BASE_URL": "https://x"},
+            ["vendor-a", "staging"],
+            "file",
+        ),
         (None, {"BASE_URL": "https://s.example"}, ["default"], "variables"),
     ],
 )
@@ -165,7 +170,7 @@ def test_without_a_target_the_night_ends_with_an_error(
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of one target as four nights left them; the folder of a fifth, which judged nothing, is missing."""
+    """Runs of one target, by what it was like; that of a night in which nothing was judged is missing."""
     folder = tmp_path_factory.mktemp("runs")
     few = ("--select", "REQ,CTYPE")
 
@@ -175,8 +180,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     kept("right")
     kept("wrong", "ctype-case")
+    kept("worse", "ctype-case", "ctype-quoted-charset-500")
     kept("unusable", secret="another-secret-altogether")
-    for name in ("right", "wrong", "unusable"):
+    for name in ("right", "wrong", "worse", "unusable"):
         assert (folder / name / "summary.json").is_file()
     return folder
 
@@ -203,8 +209,9 @@ def test_night_after_night_is_appended_and_compared_with_the_last_that_judged(
 
     second = repository.history(staging=dated(runs, "wrong", 2))
     left = second.workspace / "comparisons" / "staging"
-    assert sorted(file.name for file in left.iterdir()) == ["comparison.json", "comparison.md", "summary.json"]
-    assert [one["id"] for one in json.loads((left / "comparison.json").read_text())["regressions"]] == ["CTYPE-002"]
+    names = ["comparison.json", "comparison.md", "regressed.json", "summary.json"]
+    assert sorted(file.name for file in left.iterdir()) == names
+    assert json.loads((left / "regressed.json").read_text()) == ["CTYPE-002"]
     assert "### staging: non-conformant\n\n## regression\\: 1 regression" in second.summary
     assert sorted(one.name for one in (second.workspace / "reports" / "staging").iterdir() if one.is_dir()) == [
         "20261101T031700",
@@ -218,10 +225,30 @@ def test_night_after_night_is_appended_and_compared_with_the_last_that_judged(
 
     fourth = repository.history(staging=dated(runs, "wrong", 4))
     left = fourth.workspace / "comparisons" / "staging"
-    assert json.loads((left / "comparison.json").read_text())["regressions"] == []
+    assert json.loads((left / "regressed.json").read_text()) == []
     assert "20261102T031700" in (left / "comparison.md").read_text()
     page = (fourth.workspace / "reports" / "index.html").read_text()
     assert "staging" in page
+
+
+def test_what_was_open_for_a_night_regressed_only_if_it_was_met_before(repository: Repository, runs: Path) -> None:
+    """CTYPE-002 failed on the first night and could not be decided on the second; CTYPE-003 was met on the first."""
+    earlier = repository.state / "runs" / "100" / HISTORY / "staging"
+    for night, verdicts in ((1, ("failed", "passed")), (2, ("inconclusive", "inconclusive"))):
+        place = earlier / f"2026110{night}T031700"
+        shutil.copytree(dated(runs, "right", night), place)
+        results, summary = (json.loads((place / name).read_text()) for name in ("results.json", "summary.json"))
+        for identifier, verdict in zip(("CTYPE-002", "CTYPE-003"), verdicts, strict=True):
+            summary["cases"][identifier] = verdict
+            (case,) = [one for one in results["cases"] if one["id"] == identifier]
+            case["verdict"] = verdict
+        (place / "results.json").write_text(json.dumps(results))
+        (place / "summary.json").write_text(json.dumps(summary))
+    repository.keep(100)
+    left = repository.history(staging=dated(runs, "worse", 3)).workspace / "comparisons" / "staging"
+    changes = json.loads((left / "comparison.json").read_text())["regressions"]
+    assert [one["id"] for one in changes] == ["CTYPE-002", "CTYPE-003"]
+    assert json.loads((left / "regressed.json").read_text()) == ["CTYPE-003"]
 
 
 def test_of_old_runs_the_summary_stays_and_of_the_last_that_judged_everything(
@@ -292,8 +319,7 @@ def night(repository: Repository) -> Callable[..., Runner]:
         folder = repository.folder / f"comparisons-{repository.night}" / target
         folder.mkdir(parents=True)
         (folder / "summary.json").write_text(json.dumps({"cases": cases}))
-        changes = [{"id": one, "likewise": []} for one in regressed]
-        (folder / "comparison.json").write_text(json.dumps({"regressions": changes}))
+        (folder / "regressed.json").write_text(json.dumps(regressed))
         (folder / "comparison.md").write_text(told)
         return repository.issue_job(folder.parent)
 

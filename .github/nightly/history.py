@@ -1,8 +1,8 @@
 """The runs of tonight put beside those of earlier nights, and each compared with the one before it.
 
 ``history.py previous`` fetches the history that the last night left, as an artefact; ``history.py append`` adds the
-runs of tonight to it and leaves for each target what the next jobs need: ``summary.json``, ``comparison.json`` and
-``comparison.md``.
+runs of tonight to it and leaves for each target what the next jobs need: ``summary.json``, ``comparison.json``,
+``comparison.md``, and in ``regressed.json`` the IDs of what became worse.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ WHOLE = 7
 LENGTH = 50_000
 """Characters of a comparison: an issue takes 65,536."""
 
+_RANK = {"failed": 2, "warning": 1}
+_OPEN = ("inconclusive", "error")
 _SUMMARIES = ("summary.json", "summary.md")
 
 
@@ -77,6 +79,8 @@ def append(names: list[str]) -> None:
         shutil.move(run, final)
         shutil.copy(final / "summary.json", place)
         page.append(f"### {name}: {summary['verdict']}\n\n{_compared(before, final, place)}\n")
+        regressed = _regressed(place / "comparison.json", summary["cases"], _runs(REPORTS / name)[:-1])
+        (place / "regressed.json").write_text(json.dumps(regressed), encoding="utf-8")
         for old in _runs(REPORTS / name)[:-WHOLE]:
             if old != before:
                 _thin(old)
@@ -99,6 +103,26 @@ def _compared(before: Path | None, after: Path, place: Path) -> str:
         told = f"{whole_lines}\n\nThe rest is in comparison.json.\n"
         (place / "comparison.md").write_text(told, encoding="utf-8")
     return told
+
+
+def _regressed(comparison: Path, tonight: dict[str, str], runs: list[Path]) -> list[str]:
+    """IDs of cases that are worse than when they were last decided, be that some nights ago.
+
+    Args:
+        comparison: how tonight differs from the run before, where that is known.
+        tonight: verdict of each case.
+        runs: earlier runs, the oldest first.
+    """
+    if not comparison.is_file():
+        return []
+    changes = _read(comparison)["regressions"]
+    summaries = [_read(run / "summary.json")["cases"] for run in reversed(runs)]
+    found = []
+    for case in (identifier for one in changes for identifier in (one["id"], *one["likewise"])):
+        decided = [cases[case] for cases in summaries if cases.get(case) not in (None, *_OPEN)]
+        if not decided or _RANK.get(decided[0], 0) < _RANK.get(tonight[case], 0):
+            found.append(case)
+    return sorted(found)
 
 
 def _runs(folder: Path) -> list[Path]:

@@ -45,7 +45,7 @@ def main() -> None:
 def _bring(folder: Path, issue: Issue | None) -> None:
     name = folder.name
     cases = _read(folder / "summary.json")["cases"]
-    fresh = _regressions(folder / "comparison.json")
+    fresh = frozenset(_read(folder / "regressed.json"))
     known = issue.regressed if issue else frozenset()
     unmet = {one for one in known | fresh if cases.get(one) not in _MET}
     told = (folder / "comparison.md").read_text(encoding="utf-8") if fresh else ""
@@ -78,14 +78,6 @@ def _issues() -> dict[str, Issue]:
     return found
 
 
-def _regressions(comparison: Path) -> set[str]:
-    """IDs of what became worse tonight."""
-    if not comparison.is_file():
-        return set()
-    changes = _read(comparison)["regressions"]
-    return {identifier for one in changes for identifier in (one["id"], *one["likewise"])}
-
-
 def _marker(name: str, regressed: set[str]) -> str:
     return f"<!-- token-conformance target={name} regressed={','.join(sorted(regressed))} -->\n"
 
@@ -96,9 +88,8 @@ def _run() -> str:
     return f"[The run of this night]({server}/{repository}/actions/runs/{run})"
 
 
-def _read(file: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _gh(*words: str, text: str | None = None, fails: bool = False) -> str:

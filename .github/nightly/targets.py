@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 def main() -> None:
     """Writes the outputs; ends with 2 where no target is configured."""
-    asked = os.environ["TARGETS"].replace(",", " ").split()
+    asked = list(dict.fromkeys(os.environ["TARGETS"].replace(",", " ").split()))
     if Path(FILE).exists():
         source, known = "file", _in_file()
     elif os.environ["BASE_URL"].strip():

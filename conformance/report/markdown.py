@@ -106,7 +106,7 @@ def _finding(verdict: Verdict, run: Run) -> str:
         ("likewise", _listed(followers)),
     )
     lines = [f"- {name}: {_shown(text)}\n" for name, text in facts if text]
-    fits = len(command.encode()) <= COMMAND
+    fits = _octets(command) <= COMMAND
     how = f"\n{escape.fenced(command)}\n\n" if fits else "- repeat: the command is too long; it is in report.html\n\n"
     title = f"{verdict.verdict}: {requirement.id} {requirement.level.value} {requirement.title}"
     return f"#### {_shown(title)}\n\n{''.join(lines)}{how}"
