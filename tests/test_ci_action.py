@@ -27,7 +27,14 @@ PROGRAM = """#!/usr/bin/env bash
 printf '%s\\0' "$@" > "$RUNNER_TEMP/words"
 env -0 > "$RUNNER_TEMP/environment"
 printf '::error::from the program'
-exit 4
+report=${*: -1}
+report=${report#--report-dir=}
+if [[ ${FAKE_VERDICT-} ]]; then
+    mkdir -p "$report"
+    printf '{"verdict": "%s"}' "$FAKE_VERDICT" > "$report/results.json"
+    echo "## $FAKE_VERDICT" > "$report/summary.md"
+fi
+exit "${FAKE_CODE-4}"
 """
 
 
@@ -46,6 +53,7 @@ def fake_job(folder: Path, **environment: str) -> Runner:
     programs.mkdir(parents=True)
     (programs / "token-conformance").write_text(PROGRAM)
     (programs / "token-conformance").chmod(0o755)
+    (programs / "python").symlink_to(sys.executable)
     return runner
 
 
@@ -96,6 +104,8 @@ def test_a_conformant_target_ends_with_0(tmp_path: Path, right: str) -> None:
     folder = runner.temp / "token-conformance" / "report"
     assert outputs == {"code": "0", "verdict": "conformant", "exit-code": "0", "report-dir": str(folder)}, runner.log
     assert (folder / "report.html").is_file()
+    # The suite itself writes nothing there: the page is what the action appends.
+    assert runner.summary == (folder / "summary.md").read_text()
     assert runner.summary.startswith("## Token Conformance: conformant\n")
     assert kept(runner)
     assert "::error" not in runner.log
@@ -181,19 +191,28 @@ def test_a_program_that_ends_in_a_line_cannot_keep_commands_stopped(tmp_path: Pa
     assert re.search(r"(?m)^::error::from the program\n::[0-9a-f]{32}::$", runner.log)
 
 
-def test_what_only_prints_something_is_no_success(tmp_path: Path, right: str) -> None:
-    runner = job(tmp_path)
-    outputs = judged(runner, right, arguments="--dry-run")
+def test_what_only_prints_something_is_no_success(tmp_path: Path) -> None:
+    runner = fake_job(tmp_path, FAKE_CODE="0")
+    outputs = judged(runner, "https://idp.example", arguments="--dry-run")
     assert outputs == {"code": "2", "verdict": "", "exit-code": "2", "report-dir": ""}
     assert "leave out arguments that only print something" in runner.log
 
 
-def test_a_report_of_an_earlier_run_is_not_taken_for_this_one(tmp_path: Path, right: str) -> None:
-    runner = job(tmp_path)
-    assert judged(runner, right, report_dir="out")["code"] == "0"
-    outputs = judged(runner, right, report_dir="out", arguments="--select=NONSENSE")
+def test_a_report_of_an_earlier_run_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    runner = fake_job(tmp_path, FAKE_CODE="0", FAKE_VERDICT="conformant")
+    assert judged(runner, "https://idp.example", report_dir="out")["verdict"] == "conformant"
+    runner.environment = {"FAKE_CODE": "2"}
+    outputs = judged(runner, "https://idp.example", report_dir="out")
     assert outputs == {"code": "2", "verdict": "", "exit-code": "2", "report-dir": ""}
     assert (runner.workspace / "out" / "results.json").is_file()
+
+
+@pytest.mark.parametrize("code", ["1", "3", "4", "5", "130"])
+def test_the_exit_code_is_that_of_the_suite(tmp_path: Path, code: str) -> None:
+    runner = fake_job(tmp_path, FAKE_CODE=code, FAKE_VERDICT="inconclusive")
+    outputs = judged(runner, "https://idp.example")
+    assert (outputs["code"], outputs["exit-code"], outputs["verdict"]) == (code, code, "inconclusive")
+    assert kept(runner)
 
 
 def test_every_input_is_one_word_whatever_is_in_it(tmp_path: Path) -> None:
@@ -255,10 +274,10 @@ def test_a_folder_of_two_lines_sets_no_output(tmp_path: Path) -> None:
     assert outputs == {"code": "2", "verdict": "", "exit-code": "2", "report-dir": ""}
 
 
-def test_summary_and_artefact_can_be_switched_off(tmp_path: Path, right: str) -> None:
-    runner = job(tmp_path)
-    outputs = judged(runner, right, step_summary="false", upload_artifact="false")
-    assert outputs["code"] == "0"
+def test_summary_and_artefact_can_be_switched_off(tmp_path: Path) -> None:
+    runner = fake_job(tmp_path, FAKE_CODE="0", FAKE_VERDICT="conformant")
+    outputs = judged(runner, "https://idp.example", step_summary="false", upload_artifact="false")
+    assert (outputs["code"], outputs["verdict"]) == ("0", "conformant")
     assert runner.summary == ""
     assert not kept(runner)
 
