@@ -13,7 +13,8 @@ from markdown_it import MarkdownIt
 from conformance import judging
 from conformance.reply import Note
 from conformance.report import escape
-from conformance.report.markdown import COMMAND, MEANINGS, NAMED, SIZE, summary_markdown
+from conformance.report.markdown import COMMAND, NAMED, SIZE, summary_markdown
+from conformance.report.results import MEANING
 from conformance.sending import Gate
 from tests.test_report import HOSTILE, a_case, endpoint, real, recording, run_of
 
@@ -63,7 +64,7 @@ def test_a_real_run_begins_with_its_verdict_and_what_that_means(defects: tuple[s
     run = real(*defects)
     lines = summary_markdown(run).splitlines()
     assert lines[0] == f"## Token Conformance: {verdict}"
-    assert lines[2] == MEANINGS[verdict]
+    assert lines[2] == MEANING[verdict]
     text = Page("\n".join(lines)).text
     assert f"{run.inquiry.target.base_url}{run.inquiry.target.token_path}" in text
     assert run.recording.header.run in text
@@ -136,7 +137,7 @@ def hostile() -> Run:
     )
 
 
-@pytest.mark.parametrize("verdict", list(MEANINGS))
+@pytest.mark.parametrize("verdict", list(MEANING))
 def test_nothing_from_the_wire_is_markup(verdict: str) -> None:
     run = hostile()
     run = replace(run, result=replace(run.result, verdict=verdict), gate=Gate("closed", PAYLOAD, PAYLOAD))
@@ -176,7 +177,7 @@ def test_a_summary_of_too_many_findings_says_how_many_are_left_out() -> None:
     assert len(told.encode()) <= SIZE
     shown = len(re.findall(r"(?m)^#### ", told))
     assert shown >= 3
-    assert f"\n{299 - shown} more findings are in report.html.\n" in told
+    assert f"\n{299 - shown} more findings are in the report.\n" in told
     assert "and 34 more lines" in told
     assert f"\n- {999 - NAMED} more are in results.json\n" in told
     assert Page(told).elements <= OURS
@@ -186,7 +187,7 @@ def test_a_usual_summary_leaves_nothing_out() -> None:
     told = summary_markdown(run_of(*(failed(f"X-{number:03}") for number in range(1, 60))))
     assert len(re.findall(r"(?m)^#### ", told)) == 59
     assert "left" not in told
-    assert "are in report.html" not in told
+    assert "are in the report" not in told
 
 
 def test_a_command_that_is_too_long_is_not_cut_but_left_out() -> None:
@@ -194,4 +195,4 @@ def test_a_command_that_is_too_long_is_not_cut_but_left_out() -> None:
     target = endpoint(scope="s" * COMMAND)
     told = summary_markdown(replace(run, inquiry=replace(run.inquiry, target=target)))
     assert "token-conformance run" not in told
-    assert "\n- repeat: the command is too long; it is in report.html\n" in told
+    assert "\n- repeat: the command is too long; it is in the report\n" in told

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance import catalogue
-from conformance.report import escape, results
+from conformance.report import escape, ranking, results
 from conformance.report.command import repeat
 from conformance.report.terminal import EMBEDDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from conformance.engine import Run
     from conformance.judging import Verdict
@@ -30,35 +30,22 @@ LINES = 6
 NAMED = 60
 """IDs in one list, and traits that drifted."""
 
-MEANINGS = {
-    "conformant": "Every requirement that counts and could be judged is met.",
-    "non-conformant": "At least one requirement that counts is not met.",
-    "inconclusive": "Nothing failed, but something that counts could not be decided.",
-    "unusable": "The valid request itself was not granted, so nothing was judged.",
-}
-"""What each verdict of a run means, in one sentence."""
-
 _SPARE = 200
 """Octets of what is said about the findings together."""
-
-_FINDINGS = ("failed", "warning")
-_OPEN = ("inconclusive", "error")
 
 
 def summary_markdown(run: Run) -> str:
     """The content of ``summary.md``: at most `SIZE` octets, and nothing from the wire is markup in it."""
     head, tail = "".join(_head(run)), "".join(_tail(run))
-    findings = [one for one in run.result.cases if one.verdict in _FINDINGS and _leads(one, run)]
-    findings.sort(key=lambda one: one.verdict != "failed")
-    if run.result.verdict == "unusable":
-        findings = []
+    findings = _leading(run, "failed", "warning")
     blocks = [f"### Findings ({len(findings)})\n\n"] if findings else []
+    repeated = ranking.followers(run.result.cases)
     room = SIZE - _octets(head) - _octets(tail) - _SPARE
     for at, finding in enumerate(findings):
-        block = _finding(finding, run)
+        block = _finding(finding, repeated.get(finding.case.id, ()), run)
         room -= _octets(block)
         if room < 0:
-            blocks.append(f"{len(findings) - at} more findings are in report.html.\n\n")
+            blocks.append(f"{len(findings) - at} more findings are in the report.\n\n")
             break
         blocks.append(block)
     return f"{head}{''.join(blocks)}{tail}"
@@ -67,7 +54,7 @@ def summary_markdown(run: Run) -> str:
 def _head(run: Run) -> Iterator[str]:
     inquiry, header, result = run.inquiry, run.recording.header, run.result
     target = inquiry.target
-    yield f"## Token Conformance: {result.verdict}\n\n{MEANINGS[result.verdict]}\n\n"
+    yield f"## Token Conformance: {result.verdict}\n\n{results.MEANING[result.verdict]}\n\n"
     if target.embedded:
         yield f"**{_shown(EMBEDDED)}**\n\n"
     if result.verdict == "unusable":
@@ -91,10 +78,9 @@ def _head(run: Run) -> Iterator[str]:
     yield f"| {' | '.join(counts)} |\n|{'---:|' * len(counts)}\n| {' | '.join(map(str, counts.values()))} |\n\n"
 
 
-def _finding(verdict: Verdict, run: Run) -> str:
+def _finding(verdict: Verdict, followers: Iterable[Verdict], run: Run) -> str:
     requirement = verdict.case.requirement
     command = repeat(run, requirement.id)
-    followers = [one.case.id for one in run.result.cases if one.follows == requirement.id]
     facts = (
         ("subject", verdict.subject),
         ("expected", verdict.expected),
@@ -103,27 +89,26 @@ def _finding(verdict: Verdict, run: Run) -> str:
         *(("changed", line) for line in verdict.changed[:LINES]),
         ("changed", f"and {len(verdict.changed) - LINES} more lines" if len(verdict.changed) > LINES else ""),
         ("remedy", requirement.remedy),
-        ("likewise", _listed(followers)),
+        ("likewise", _listed([one.case.id for one in followers])),
     )
     lines = [f"- {name}: {_shown(text)}\n" for name, text in facts if text]
     fits = _octets(command) <= COMMAND
-    how = f"\n{escape.fenced(command)}\n\n" if fits else "- repeat: the command is too long; it is in report.html\n\n"
+    how = f"\n{escape.fenced(command)}\n\n" if fits else "- repeat: the command is too long; it is in the report\n\n"
     title = f"{verdict.verdict}: {requirement.id} {requirement.level.value} {requirement.title}"
     return f"#### {_shown(title)}\n\n{''.join(lines)}{how}"
 
 
 def _tail(run: Run) -> Iterator[str]:
-    verdicts = run.result.cases
-    open_ = [one for one in verdicts if one.verdict in _OPEN and _leads(one, run)]
-    if open_ and run.result.verdict != "unusable":
+    open_ = _leading(run, "inconclusive", "error")
+    if open_:
         yield f"### Not decided ({len(open_)})\n\n"
-        groups = results.by_cause(open_)
+        groups = ranking.by_cause(open_)
         for group in groups[:LINES]:
-            yield f"- {_shown(_listed([one.case.id for one in group]))}: {_shown(results.cause(group[0]))}\n"
+            yield f"- {_shown(_listed([one.case.id for one in group]))}: {_shown(ranking.cause(group[0]))}\n"
         if len(groups) > LINES:
-            yield f"- {sum(map(len, groups[LINES:]))} more are in report.html\n"
+            yield f"- {sum(map(len, groups[LINES:]))} more are in the report\n"
         yield "\n"
-    waived = [one.case.id for one in verdicts if one.verdict == "waived"]
+    waived = [one.case.id for one in run.result.cases if one.verdict == "waived"]
     if waived:
         yield f"Waived ({len(waived)}): {_shown(_listed(waived))}\n\n"
     drifted = results.drifted(run)
@@ -134,13 +119,18 @@ def _tail(run: Run) -> Iterator[str]:
         if len(drifted) > NAMED:
             yield f"- {len(drifted) - NAMED} more are in results.json\n"
         yield "\n"
-    yield "The folder of this run holds report.html, results.json, junit.xml and the recording; "
+    yield "The folder of this run holds the report, results.json, junit.xml and the recording; "
     yield "`token-conformance judge FOLDER` judges it again, offline.\n"
 
 
-def _leads(verdict: Verdict, run: Run) -> bool:
-    """Whether a finding repeats no other that is told here."""
-    return not any(one.case.id == verdict.follows for one in run.result.cases)
+def _leading(run: Run, *words: str) -> list[Verdict]:
+    """The verdicts of some kinds that repeat no other, the gravest first; none where nothing was judged."""
+    if run.result.verdict == "unusable":
+        return []
+    behind = {one.case.id for several in ranking.followers(run.result.cases).values() for one in several}
+    return [
+        one for one in ranking.gravest_first(run.result.cases) if one.verdict in words and one.case.id not in behind
+    ]
 
 
 def _listed(ids: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from conformance import catalogue, judging, pinning
 from conformance.report.command import repeat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from conformance.engine import Run
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT",
-    "by_cause",
-    "cause",
+    "MEANING",
     "counted",
     "drifted",
     "duration",
@@ -36,6 +35,14 @@ __all__ = [
 ]
 
 FORMAT = "token-conformance/1"
+
+MEANING = {
+    "conformant": "Every requirement that counts and could be judged is met.",
+    "non-conformant": "At least one requirement that counts is not met.",
+    "inconclusive": "Nothing that counts was seen to fail, but something that counts could not be decided.",
+    "unusable": "The valid request itself was not granted, so nothing was judged.",
+}
+"""What each verdict of a run says, in one sentence."""
 
 
 def results(run: Run, *, waived: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -102,21 +109,6 @@ def summary(run: Run) -> dict[str, int]:
     """How many cases have each verdict, those that none has included."""
     counts = Counter(verdict.verdict for verdict in run.result.cases)
     return {word: counts[word] for word in judging.VERDICTS}
-
-
-def cause(verdict: Verdict) -> str:
-    """What kept a case from being decided, without what it expected."""
-    causes = dict.fromkeys(note.actual for note in verdict.notes if note.verdict == "inconclusive")
-    return "; ".join(causes) or verdict.reason
-
-
-def by_cause(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
-    """Findings one by one, and what could not be decided by its cause, each group in the place of its first."""
-    groups: dict[tuple[str, str], list[Verdict]] = {}
-    for verdict in verdicts:
-        why = cause(verdict) if verdict.verdict == "inconclusive" else verdict.case.id
-        groups.setdefault((verdict.verdict, why), []).append(verdict)
-    return list(groups.values())
 
 
 def counted(number: int, word: str) -> str:

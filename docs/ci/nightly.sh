@@ -66,7 +66,7 @@ for target in "$@"; do
         changed=1
         printf '== %s: %s\n\n' "$target" "$told"
         if [[ -n $comparison ]]; then
-            printf '%s\n\nThe report: %s\n\n' "$comparison" "$PWD/$run/report.html"
+            printf '%s\n\nThe report: %s\n\n' "$comparison" "$PWD/$run"
         else
             cat "$state.log"
             echo
