@@ -57,7 +57,7 @@ for target in "$@"; do
     if [[ -f $run/results.json ]]; then
         if [[ -n $before && -f $before/results.json ]]; then
             comparison=$("$suite" compare "$before" "$run") || true
-            [[ ${comparison##*$'\n'} == 'same: nothing differs' ]] || told=${told:-exit code $code, as before}
+            [[ ${comparison##*$'\n'} == 'same: nothing differs'* ]] || told=${told:-exit code $code, as before}
         fi
         printf '%s\n' "$run" > "$state.run"
     fi
