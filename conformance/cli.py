@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from conformance import __version__
+from conformance.report import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ class Group(click.Group):
 
 def fail(text: str, code: int = USAGE) -> NoReturn:
     """Ends with one line on standard error."""
-    click.echo(f"token-conformance: {' '.join(text.split())}", err=True)
+    click.echo(escape.terminal(f"token-conformance: {' '.join(text.split())}"), err=True)
     raise SystemExit(code)
 
 
@@ -159,7 +160,7 @@ def history(folder: Path, keep: int | None) -> None:
     Exit codes: 0 the pages were written, 2 usage.
     """
     from conformance import history as kept  # noqa: PLC0415
-    from conformance.report import escape, timeline  # noqa: PLC0415
+    from conformance.report import timeline  # noqa: PLC0415
     from conformance.target import SettingsError  # noqa: PLC0415
 
     try:
@@ -173,7 +174,7 @@ def history(folder: Path, keep: int | None) -> None:
         fail(str(error))
     for line in skipped:
         click.echo(escape.terminal(f"skipped {line}"))
-    click.echo(f"history: {page} ({len(staying)} runs)")
+    click.echo(escape.terminal(f"history: {page} ({len(staying)} runs)"))
 
 
 @cli.command()
@@ -241,7 +242,7 @@ def pin(place: str, output: Path, reports: Path) -> None:
         fail(str(error))
     except ValueError as error:
         fail(f"{folder}: {error}")
-    click.echo(f"pinned: {output} ({len(pinned.traits)} traits of {pinned.target})")
+    click.echo(escape.terminal(f"pinned: {output} ({len(pinned.traits)} traits of {pinned.target})"))
 
 
 def _cwd() -> Path:

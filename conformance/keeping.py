@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from conformance import known, scanning
-from conformance.report import har, results, summary
+from conformance.report import har, markdown, results, summary
 from conformance.report.folder import EXCHANGES
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def keep(run: Run, kept: Folder, sensitive: Known) -> tuple[Path | None, str]:
     texts: dict[str, Callable[[], str]] = {
         "results.json": lambda: results.results_text(run),
         "summary.json": lambda: summary.summary_text(run),
+        "summary.md": lambda: markdown.summary_markdown(run),
         "exchanges.har": lambda: har.har_text(run.recording),
     }
     faults = [run.fault] if run.fault else []

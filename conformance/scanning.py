@@ -41,6 +41,7 @@ PIECE = 1 << 20
 """Octets that are searched at a time, where lines can be told apart."""
 
 _FOLD = bytes.maketrans(b"+", b" ")
+_NO_WIDTH = "\u200b".encode()
 _CANARY = "canary"
 
 
@@ -101,7 +102,7 @@ def found_in(
     Raises:
         ScanError: a canary was not found in one of its spellings.
     """
-    canary = randomness.token_urlsafe(18) + "+/\"<'"
+    canary = randomness.token_urlsafe(18) + "+/\"<'@#1"
     search = _Search(known, canary, public)
     missed = [name for name, text in spellings(canary) if not any(hit.kind == _CANARY for hit in search.of(name, text))]
     if missed:
@@ -199,8 +200,8 @@ def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _folded(text: bytes) -> bytes:
-    """A text in which a plus and a blank are one, and which a character of two octets does not widen."""
-    return text.translate(_FOLD, b"\0")
+    """A text in which a plus and a blank are one, and which no character of two octets and no empty space widens."""
+    return text.translate(_FOLD, b"\0").replace(_NO_WIDTH, b"")
 
 
 def told(text: str, known: Known) -> str:

@@ -17,7 +17,7 @@ from conformance.interruption import CODE as INTERRUPTED
 from conformance.interruption import Interruption
 from conformance.plugin import Suite
 from conformance.profiles import DESCRIPTIONS
-from conformance.report import folder, results
+from conformance.report import escape, folder, results
 from conformance.report.page import Page
 from conformance.report.terminal import Terminal
 from conformance.resources import PACKAGE
@@ -185,7 +185,7 @@ def shown(
 
 
 def _fault(text: str, details: str = "") -> int:
-    sys.stderr.write(f"{details}token-conformance: {text}\n")
+    sys.stderr.write(escape.terminal(f"{details}token-conformance: {text}\n"))
     return FAULT
 
 

@@ -16,6 +16,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
+from conformance.report import escape
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -66,6 +68,7 @@ def spellings(text: str) -> Iterator[tuple[str, bytes]]:
     yield "HTML-escaped", html.escape(text).encode()
     yield "HTML-escaped", "".join(f"&#{ord(character)};" for character in text).encode()
     yield "HTML-escaped", "".join(f"&#x{ord(character):x};" for character in text).encode()
+    yield "Markdown-escaped", escape.markdown(text).encode()
 
 
 def telling(window: bytes) -> bool:

@@ -333,7 +333,7 @@ def test_reports_that_find_no_room_cost_no_verdict(tmp_path: Path) -> None:
     told(done, 4, "report.html could not be written", "exchanges.har cannot be written: File too large")
     assert re.search(r"^conformant: ", done.out, re.MULTILINE)
     kept = {file.name for file in (tmp_path / "out").iterdir()}
-    assert kept == {"results.json", "summary.json", "junit.xml", "exchanges.jsonl"}
+    assert kept == {"results.json", "summary.json", "summary.md", "junit.xml", "exchanges.jsonl"}
     assert command(tmp_path, "judge", "out").code == 0
     assert results(tmp_path / "out")["verdict"] == "conformant"
 

@@ -30,7 +30,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"(?ms)^```{language}\n(.*?)^```$", README)
 
 
-SHELL, TOML, PYTHON = blocks("sh"), blocks("toml"), blocks("python")
+SHELL, TOML, PYTHON, YAML = blocks("sh"), blocks("toml"), blocks("python"), blocks("yaml")
 
 
 def block_with(text: str) -> str:
@@ -76,7 +76,8 @@ def sh(script: str, cwd: Path) -> tuple[int, str]:
 
 def test_every_block_is_known_to_a_test() -> None:
     assert (len(SHELL), len(TOML), len(PYTHON)) == (6, 2, 2)
-    assert len(re.findall(r"(?m)^```", README)) == 2 * (6 + 2 + 2)
+    assert len(YAML) == 1
+    assert len(re.findall(r"(?m)^```", README)) == 2 * (6 + 2 + 2 + 1)
 
 
 def test_the_two_commands_are_those_that_the_gate_runs() -> None:

@@ -19,7 +19,9 @@ import pytest
 
 from conformance import judging
 from conformance.report.folder import FILES
-from conformance.report.page import MEANING, ORDER, TITLE
+from conformance.report.page import TITLE
+from conformance.report.ranking import ORDER
+from conformance.report.results import MEANING
 
 CLIENT, SECRET = "page-client", "Page-Secret-that-nobody-sees"
 BASE64 = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()

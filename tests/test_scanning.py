@@ -15,7 +15,7 @@ from conformance.case import built_in
 from conformance.engine import Inquiry, applicable, conduct
 from conformance.known import Known, known, public_facts
 from conformance.reference import start
-from conformance.report import har, results
+from conformance.report import escape, har, results
 from conformance.report.folder import FILES
 from conformance.spellings import spellings
 from conformance.target import Credentials, Extra, Limits, Secret, target_at
@@ -30,6 +30,7 @@ WRITTEN = {
     "results.json": ('{\n  "reason": "', '"\n}\n'),
     "report.html": ("<html><div data-jsonblob='{&#34;log&#34;: &#34;", "&#34;}'></div></html>"),
     "summary.json": ('{"reason":"', '"}\n'),
+    "summary.md": ("- actual: ", "\n"),
     "junit.xml": ('<testsuite><failure message="', '">words</failure></testsuite>'),
     "exchanges.jsonl": ('{"received":"HTTP/1.1 200 OK\\r\\nX-A: ', '\\r\\n"}\n'),
     "exchanges.har": ('{"log": {"entries": [{"text": "', '"}]}}'),
@@ -58,6 +59,10 @@ def test_every_spelling_is_found_in_every_kind_of_file_and_the_file_is_withdrawn
         assert {(hit.file, hit.kind) for hit in hits} == {(name, "client secret")}, spelling
         assert secret not in str(hits)
         assert [file.name for file in tmp_path.iterdir()] == ["clean.json"]
+
+
+def test_an_empty_space_in_it_hides_nothing() -> None:
+    assert found(escape.markdown("say ab@cd#1x to it").encode(), "ab@cd#1x") == {"client secret"}
 
 
 def test_an_escape_of_an_escape_hides_nothing() -> None:

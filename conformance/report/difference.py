@@ -64,7 +64,10 @@ def markdown(found: Comparison) -> str:
 
 
 def document(found: Comparison) -> str:
-    """A comparison as JSON in the format `comparison.FORMAT`; ASCII, so that no reader's encoding matters."""
+    """A comparison as JSON in the format `comparison.FORMAT`; ASCII, so that no reader's encoding matters.
+
+    Runners of CI services take ``##[`` for a command wherever it stands, so that no two number signs stand together.
+    """
     plain = ("regressions", "fixes", "undecided", "changed", "drift")
     whole = {
         "format": FORMAT,
@@ -77,7 +80,7 @@ def document(found: Comparison) -> str:
         "explained_wire_facts": [_fact(one) for one in found.explained],
         **{name: list(getattr(found, name)) for name in ("decided", "gone", "added", "notes")},
     }
-    return json.dumps(whole, indent=2) + "\n"
+    return json.dumps(whole, indent=2).replace("##", "#\\u0023") + "\n"
 
 
 def _sides(found: Comparison) -> tuple[tuple[str, Side], ...]:

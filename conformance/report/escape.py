@@ -11,9 +11,10 @@ import re
 
 _WORKFLOW_COMMAND = re.compile(r"^( *):(?=:)", re.MULTILINE)
 _LOGGING_COMMAND = re.compile(r"(?<=#)#")
-_MARKDOWN = re.compile(r"[\\`*_\[\]<>&@|~$:!{}()#]|(?<=www)\.|^[-+=]|^[0-9]+(?=[.)])", re.IGNORECASE)
-# A space of no width is the one thing that keeps GitHub from notifying the person of that name.
-_MARKDOWN_NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@\u200b"}
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>&@|~$:!{}()#]|(?<=www)\.|(?<=gh)(?=-[0-9])|^[-+=]|^[0-9]+(?=[.)])", re.IGNORECASE)
+# A space of no width is the one thing that keeps GitHub from notifying the person of that name, and from noting in an
+# issue of that number that it was mentioned.
+_MARKDOWN_NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@\u200b", "#": "\\#\u200b", "": "\u200b"}
 _OCTETS = tuple(
     {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r", 0x5C: "\\\\"}.get(octet)
     or (chr(octet) if 0x20 <= octet < 0x7F else f"\\x{octet:02x}")
@@ -45,6 +46,13 @@ def xml(text: str) -> str:
 def markdown(text: str) -> str:
     """Text for one line of GitHub Markdown, table cells included: no markup, no link, no mention of anybody."""
     return _MARKDOWN.sub(_marked, " ".join(_printable(text).split("\n")))
+
+
+def fenced(text: str) -> str:
+    """Text as a block of code in GitHub Markdown, to be copied as it stands; lines stay lines."""
+    shown = _printable(text)
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", shown)), default=0))
+    return f"{fence}\n{shown}\n{fence}"
 
 
 def wire(data: bytes) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 RESULTS, SUMMARY, EXCHANGES = "results.json", "summary.json", "exchanges.jsonl"
-FILES = (RESULTS, SUMMARY, "report.html", "junit.xml", EXCHANGES, "exchanges.har")
+FILES = (RESULTS, SUMMARY, "summary.md", "report.html", "junit.xml", EXCHANGES, "exchanges.har")
 """What a run leaves; nothing else is ever removed from a folder that exists already."""
 
 

@@ -10,7 +10,7 @@ from pytest_html import extras  # type: ignore[import-untyped]
 
 from conformance import catalogue
 from conformance.plugin import VERDICT
-from conformance.report import escape, results
+from conformance.report import escape, ranking, results
 from conformance.report.detail import detail, facts
 from conformance.report.style import STYLE
 
@@ -23,16 +23,6 @@ if TYPE_CHECKING:
     from conformance.reply import Answer
 
 TITLE = "Token endpoint conformance"
-
-MEANING = {
-    "conformant": "Every requirement that counts and could be judged is met.",
-    "non-conformant": "At least one requirement that counts is not met; the findings stand first in the table.",
-    "inconclusive": "Nothing that counts was seen to fail, but something that counts could not be decided.",
-    "unusable": "The valid request itself was not granted, so nothing was judged.",
-}
-
-ORDER = ("failed", "error", "inconclusive", "warning", "waived", "observed", "passed", "not_applicable")
-"""The verdicts as the table sorts them."""
 
 # Its own words for outcomes are about tests, not about an endpoint.
 _LABELS = {
@@ -110,7 +100,7 @@ class Page:
             word = verdict.verdict
             shown = (requirement.id, requirement.level.value, requirement.area, requirement.title)
         # Sorting compares the content of cells; the hidden digit puts the findings first.
-        rank = f"<span hidden>{ORDER.index(word)}</span>" if word in ORDER else ""
+        rank = f"<span hidden>{ranking.ORDER.index(word)}</span>" if word in ranking.ORDER else ""
         cells[:] = [
             cells[0].replace('class="col-result"', 'class="col-result hidden"'),
             f'<td class="col-verdict verdict-{word}">{rank}{word.replace("_", " ")}</td>',
@@ -139,7 +129,7 @@ def banner(run: Run) -> str:
     """The verdict of a run and what the run was, as HTML."""
     text, result = escape.html, run.result
     parts = [f'<div class="banner {text(result.verdict)}"><h2>{text(result.verdict)}</h2>']
-    parts.append(f"<p>{text(MEANING[result.verdict])}</p>")
+    parts.append(f"<p>{text(results.MEANING[result.verdict])}</p>")
     if run.inquiry.target.embedded:
         parts.append('<p class="embedded">EMBEDDED ENDPOINT: the suite judged its own endpoint, not yours.</p>')
     parts += ['<dl class="facts">', *facts(_run_facts(run)), "</dl>"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT",
+    "MEANING",
     "counted",
     "drifted",
     "duration",
@@ -34,6 +35,14 @@ __all__ = [
 ]
 
 FORMAT = "token-conformance/1"
+
+MEANING = {
+    "conformant": "Every requirement that counts and could be judged is met.",
+    "non-conformant": "At least one requirement that counts is not met.",
+    "inconclusive": "Nothing that counts was seen to fail, but something that counts could not be decided.",
+    "unusable": "The valid request itself was not granted, so nothing was judged.",
+}
+"""What each verdict of a run says, in one sentence."""
 
 
 def results(run: Run, *, waived: Mapping[str, str] | None = None) -> dict[str, Any]:

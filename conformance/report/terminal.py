@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from conformance import __version__, catalogue, judging
 from conformance.plan import WRONG_SECRETS
-from conformance.report import escape, results
+from conformance.report import escape, ranking, results
 from conformance.report.command import repeat
 
 if TYPE_CHECKING:
@@ -153,15 +153,15 @@ class Terminal:
                 word = verdict.verdict.replace("_", " ").ljust(14)
                 self._line(f"{word} {_heading(verdict)}", _STYLES[verdict.verdict])
             self._line()
-        leaders = {verdict.case.id for verdict in verdicts}
+        repeated = ranking.followers(verdicts)
+        behind = {one.case.id for several in repeated.values() for one in several}
         for words in _ORDER:
-            chosen = [one for one in verdicts if one.verdict in words and one.follows not in leaders]
-            for together in _by_cause(chosen):
+            chosen = [one for one in verdicts if one.verdict in words and one.case.id not in behind]
+            for together in ranking.by_cause(chosen):
                 if len(together) > 1:
                     self._together(together)
                     continue
-                followers = [one for one in verdicts if one.follows == together[0].case.id]
-                self._finding(together[0], followers, run)
+                self._finding(together[0], repeated.get(together[0].case.id, ()), run)
 
     def _finding(self, verdict: Verdict, followers: Iterable[Verdict], run: Run) -> None:
         requirement = verdict.case.requirement
@@ -187,7 +187,7 @@ class Terminal:
         """Several cases that one and the same cause kept from being decided."""
         word = verdicts[0].verdict
         self._line(f"{word}  {', '.join(verdict.case.id for verdict in verdicts)}", _STYLES[word])
-        self._field("reason", _cause(verdicts[0]))
+        self._field("reason", ranking.cause(verdicts[0]))
         self._line()
 
     def _field(self, name: str, text: str) -> None:
@@ -234,21 +234,6 @@ def _witnesses(verdict: Verdict, run: Run) -> str:
     distinct = list(dict.fromkeys(labels))
     more = f" and {len(distinct) - _NAMED} more" if len(distinct) > _NAMED else ""
     return f"{', '.join(distinct[:_NAMED])}{more}"
-
-
-def _cause(verdict: Verdict) -> str:
-    """What kept a case from being decided, without what it expected."""
-    causes = dict.fromkeys(note.actual for note in verdict.notes if note.verdict == "inconclusive")
-    return "; ".join(causes) or verdict.reason
-
-
-def _by_cause(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
-    """Findings one by one, and what could not be decided by its cause, each group in the place of its first."""
-    groups: dict[tuple[str, str], list[Verdict]] = {}
-    for verdict in verdicts:
-        cause = _cause(verdict) if verdict.verdict == "inconclusive" else verdict.case.id
-        groups.setdefault((verdict.verdict, cause), []).append(verdict)
-    return list(groups.values())
 
 
 def _console(stream: TextIO) -> Any:
