@@ -5,7 +5,7 @@ from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conformance.expression import (
@@ -273,7 +273,6 @@ def test_the_alphabet_for_urls_differs_where_the_base64_has_other_characters() -
 
 
 @given(st.text())
-@settings(deadline=None)
 @example(CANARY)
 def test_form_encoding_is_undone_by_any_form_decoder(text: str) -> None:
     encoded = form(text)
@@ -284,7 +283,6 @@ def test_form_encoding_is_undone_by_any_form_decoder(text: str) -> None:
 
 
 @given(st.binary())
-@settings(deadline=None)
 def test_octets_in_words_are_printable_and_tell_them_apart(value: bytes) -> None:
     shown = visible(value)
     assert shown.isascii()

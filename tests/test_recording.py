@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.recording import (
@@ -252,7 +252,6 @@ JSON = st.recursive(
         tls=st.none() | TEXT,
     ),
 )
-@settings(deadline=None)
 def test_any_exchange_survives_being_written(found: Exchange) -> None:
     line = json.dumps(exchange_record(found), ensure_ascii=True)
     assert "\n" not in line
