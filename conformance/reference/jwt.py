@@ -27,7 +27,7 @@ def _member(value: dict[str, Any]) -> str:
 
 
 def signed(site: Site, scope: str) -> str:
-    """A signed token for the client that carries that scope and lives for ``LIFETIME`` seconds."""
+    """A signed token for the client that asks, which carries that scope and lives for ``LIFETIME`` seconds."""
     now = int(time.time())
     claims = {
         "iss": "https://issuer.example",
