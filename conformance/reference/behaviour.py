@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.reference import oauth
 from conformance.reference.message import OWS, Answer, Malformed, Request, chunk_size, framed, trimmed
+from conformance.reference.metadata import metadata, well_known
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -70,6 +71,8 @@ class Behaviour:
     token_path: str | None = None
     elsewhere: Callable[[Request, Site], Answer] = oauth.elsewhere
     other_method: Callable[[Behaviour, Request, Site], Answer] = oauth.other_method
+    well_known: Callable[[Behaviour, Request, Site], Answer] = well_known
+    metadata: Callable[[str, Site], dict[str, Any]] = metadata
     decide: Callable[[Behaviour, Request, Site], Answer] = oauth.decide
     # The request
     pick_media_type: Callable[[tuple[str, ...]], str] = oauth.pick_media_type

@@ -53,14 +53,16 @@ class Client(NamedTuple):
 class Site:
     """The registered clients by role, and where they are served.
 
-    ``role`` is that of the client which asks: the main one until a client has authenticated.
-    ``memory`` is for behaviour that remembers.
+    ``role`` is that of the client which asks: the main one until a client has authenticated. ``origin`` is the scheme,
+    host and port, known once the endpoint runs. ``memory`` is for behaviour that remembers.
     """
 
     profile: str
     clients: Mapping[str, Client]
     scopes: tuple[str, ...]
     token_path: str
+    issuer_path: str = ""
+    origin: str = ""
     role: str = MAIN
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -73,6 +75,11 @@ class Site:
     def client_secret(self) -> str:
         """Its secret."""
         return self.clients[self.role].secret
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of tokens and metadata (RFC 8414 2)."""
+        return self.origin + self.issuer_path
 
     def holder(self, client_id: str | None, secret: str | None) -> str | None:
         """The role of the client that is registered with exactly that id and secret."""
@@ -338,6 +345,8 @@ def refuse(behaviour: Behaviour, failure: Failure, request: Request, site: Site)
 
 def respond(behaviour: Behaviour, request: Request, site: Site) -> Answer:
     """The answer to any request whose framing is sound."""
+    if "/.well-known/" in request.path:
+        return behaviour.well_known(behaviour, request, site)
     if request.path != site.token_path:
         answer = behaviour.elsewhere(request, site)
     elif request.method != "POST":

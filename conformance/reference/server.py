@@ -39,12 +39,12 @@ class Endpoint:
     """
 
     def __init__(self, site: Site, behaviour: Behaviour, port: int = 0) -> None:
-        self._site = site
         self._behaviour = behaviour
         self._listener = socket.create_server((HOST, port), backlog=BACKLOG)
         self._closing = threading.Event()
         self.host: str = HOST
         self.port: int = self._listener.getsockname()[1]
+        self._site = replace(site, origin=self.base_url)
         self._lock = threading.Lock()
         self._waiting = 0
         self._threads: list[threading.Thread] = []
