@@ -124,6 +124,8 @@ def serve(endpoint: reference.Endpoint) -> None:
             for role, client in endpoint.clients.items()
         },
     }
+    if endpoint.ca_bundle is not None:
+        line["ca_bundle"] = endpoint.ca_bundle
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
     ended.wait()

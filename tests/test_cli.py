@@ -716,6 +716,17 @@ def test_a_served_endpoint_can_be_judged_and_is_seen_on_this_machine_alone(tmp_p
     assert "failed  CTYPE-002" in done.out
 
 
+def test_an_endpoint_served_over_tls_names_its_ca_bundle(tmp_path: Path) -> None:
+    with served(tmp_path, "--tls") as (_, where):
+        target = ("--base-url", where["base_url"], "--client-id", where["client_id"], "--ca-bundle", where["ca_bundle"])
+        done = command(
+            tmp_path, "run", *target, "--select", "CTYPE-002", *QUICK,
+            TOKEN_CONFORMANCE_CLIENT_SECRET=where["client_secret"],
+        )  # fmt: skip
+    assert where["base_url"].startswith("https://localhost:")
+    assert done.code == 0, done.err
+
+
 def test_a_taken_port_is_exit_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])

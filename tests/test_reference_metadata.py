@@ -42,12 +42,13 @@ def test_the_metadata_say_what_the_endpoint_does(profile: str) -> None:
 
 
 def test_an_issuer_with_a_path_has_its_own_document_behind_the_well_known_path() -> None:
-    with start("rfc6749", issuer_path="/tenant", token_path="/tenant/token") as endpoint:
+    with start("rfc6749", token_path="/tenant/token") as endpoint:
         assert members(endpoint)["issuer"] == endpoint.base_url
         found = members(endpoint, f"{OAUTH}/tenant")
         assert found["issuer"] == f"{endpoint.base_url}/tenant"
         assert found["token_endpoint"] == f"{endpoint.base_url}/tenant/token"
-        assert fetched(endpoint, f"{OAUTH}/other")[0] == 404
+        for path in ("/other", "/", "/tenant/", "/ten", "/tenant/token"):
+            assert fetched(endpoint, OAUTH + path)[0] == 404
 
 
 def test_nothing_else_is_well_known_and_only_reading_is_served() -> None:

@@ -34,7 +34,7 @@ def start(
     client_id: str = CLIENT_ID,
     client_secret: str | None = None,
     token_path: str | None = None,
-    issuer_path: str = "",
+    tls: bool = False,
 ) -> Endpoint:
     """Starts an endpoint on 127.0.0.1.
 
@@ -46,7 +46,7 @@ def start(
         client_id: the main client; those of the other roles have ids of their own.
         client_secret: its secret; a fresh random one by default.
         token_path: the path; by default the profile's. A defect that moves the endpoint has the last word.
-        issuer_path: the path of an issuer that has metadata beside those of the origin, such as ``/tenant``.
+        tls: whether it speaks TLS, as localhost, with a certificate of the authority in ``Endpoint.ca_bundle``.
 
     Raises:
         ValueError: an unknown name, or a defect that does not exist in this profile.
@@ -70,9 +70,8 @@ def start(
         clients={MAIN: Client(client_id, _random() if client_secret is None else client_secret), **_further()},
         scopes=SCOPES,
         token_path=behaviour.token_path or token_path or TOKEN_PATHS[profile],
-        issuer_path=issuer_path,
     )
-    return Endpoint(site, behaviour, port)
+    return Endpoint(site, behaviour, port, tls=tls)
 
 
 def _random() -> str:

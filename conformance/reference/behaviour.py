@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.reference import oauth
 from conformance.reference.message import OWS, Answer, Malformed, Request, chunk_size, framed, trimmed
 from conformance.reference.metadata import metadata, well_known
+from conformance.reference.tls import MODERN, Tls, refuse_plain
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -59,6 +60,9 @@ def _as_made(answer: Answer, _request: Request, _site: Site) -> Answer:
 class Behaviour:
     """The steps of the endpoint, each a function; the defaults are the correct ones."""
 
+    # The connection
+    tls: Tls = MODERN
+    plain: Callable[[Behaviour, Request, Site], Answer] = refuse_plain
     # The HTTP layer
     header_section: Callable[[bytes], bytes] | None = None
     field_value: Callable[[bytes], bytes] = trimmed

@@ -30,7 +30,7 @@ def signed(site: Site, scope: str) -> str:
     """A signed token for the client that asks, which carries that scope and lives for ``LIFETIME`` seconds."""
     now = int(time.time())
     claims = {
-        "iss": site.issuer,
+        "iss": site.origin,
         "aud": "https://api.example",
         "sub": site.client_id,
         "client_id": site.client_id,

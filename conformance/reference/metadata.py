@@ -34,9 +34,9 @@ def metadata(issuer: str, site: Site) -> dict[str, Any]:
 
 
 def well_known(behaviour: Behaviour, request: Request, site: Site) -> Answer:
-    """The document of the origin, or of the issuer whose path follows the well-known one (RFC 8414 3.1)."""
+    """The document of the origin, or of an issuer whose path begins that of the endpoint (RFC 8414 3.1)."""
     path = request.path.removeprefix(OAUTH)
-    if path == request.path or path not in ("", site.issuer_path):
+    if path == request.path or path.endswith("/") or not site.token_path.startswith(f"{path}/"):
         return behaviour.elsewhere(request, site)
     if request.method not in ("GET", "HEAD"):
         return page(405, "only GET and HEAD are served here", ("Allow", "GET, HEAD"))

@@ -61,7 +61,6 @@ class Site:
     clients: Mapping[str, Client]
     scopes: tuple[str, ...]
     token_path: str
-    issuer_path: str = ""
     origin: str = ""
     role: str = MAIN
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -75,11 +74,6 @@ class Site:
     def client_secret(self) -> str:
         """Its secret."""
         return self.clients[self.role].secret
-
-    @property
-    def issuer(self) -> str:
-        """The issuer of tokens and metadata (RFC 8414 2)."""
-        return self.origin + self.issuer_path
 
     def holder(self, client_id: str | None, secret: str | None) -> str | None:
         """The role of the client that is registered with exactly that id and secret."""
