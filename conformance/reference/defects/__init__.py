@@ -1,14 +1,16 @@
-"""The planted defects, one module an area of the catalogue; importing this package registers them all."""
+"""The planted defects, one module a subject; importing this package registers them all."""
 
 from conformance.reference.defects import (
     auth,
     body,
     cache,
+    challenge,
     client,
     ctype,
     err,
     grant,
     hdr,
+    length,
     method,
     req,
     succ,
@@ -16,4 +18,20 @@ from conformance.reference.defects import (
     wire,
 )
 
-__all__ = ["auth", "body", "cache", "client", "ctype", "err", "grant", "hdr", "method", "req", "succ", "token", "wire"]
+__all__ = [
+    "auth",
+    "body",
+    "cache",
+    "challenge",
+    "client",
+    "ctype",
+    "err",
+    "grant",
+    "hdr",
+    "length",
+    "method",
+    "req",
+    "succ",
+    "token",
+    "wire",
+]

@@ -30,17 +30,6 @@ if TYPE_CHECKING:
     from conformance.reference.message import Answer, Request
 
 
-def challenging(correct: Behaviour, change: Callable[[Failure, Request, Site], tuple[str, ...] | None]) -> Behaviour:
-    """The challenge is another one where the change gives one."""
-    inner = correct.challenges
-
-    def challenges(failure: Failure, request: Request, site: Site) -> tuple[str, ...]:
-        other = change(failure, request, site)
-        return inner(failure, request, site) if other is None else other
-
-    return replace(correct, challenges=challenges)
-
-
 def stating(correct: Behaviour, status: int, *causes: str) -> Behaviour:
     """Refusals for those causes have another status."""
     return failing(correct, lambda failure, _request: replace(failure, status=status), *causes)
@@ -181,74 +170,6 @@ def unknown_404(correct: Behaviour) -> Behaviour:
 def both_400(correct: Behaviour) -> Behaviour:
     """Failed authentication in the Authorization field is answered 400 instead of 401."""
     return stating(correct, 400, "wrong-secret", "unknown-client")
-
-
-# Challenges
-
-
-@planted("auth-challenge-bearer", "AUTH-010", profiles=(RFC6749,))
-def challenge_bearer(correct: Behaviour) -> Behaviour:
-    """A failed Basic attempt is challenged with the Bearer scheme alone."""
-    return challenging(correct, lambda _failure, _request, _site: ('Bearer realm="token endpoint"',))
-
-
-@planted("auth-no-realm", "AUTH-011", "GEN-006")
-def no_realm(correct: Behaviour) -> Behaviour:
-    """The Basic challenge has no realm."""
-    return challenging(correct, lambda _failure, _request, _site: ("Basic",))
-
-
-@planted("auth-charset", "AUTH-011")
-def charset(correct: Behaviour) -> Behaviour:
-    """The Basic challenge names a charset other than UTF-8."""
-    value = 'Basic realm="token endpoint", charset="ISO-8859-1"'
-    return challenging(correct, lambda _failure, _request, _site: (value,))
-
-
-@planted("auth-realm-token", "AUTH-011")
-def realm_token(correct: Behaviour) -> Behaviour:
-    """The realm stands without quotes."""
-    return challenging(correct, lambda _failure, _request, _site: ("Basic realm=token",))
-
-
-@planted("auth-no-challenge", "AUTH-012", "AUTH-008", "AUTH-009", "GRANT-009", "WIRE-015", "GEN-006")
-def no_challenge(correct: Behaviour) -> Behaviour:
-    """No 401 has a WWW-Authenticate field."""
-    return challenging(correct, lambda _failure, _request, _site: ())
-
-
-@planted("auth-no-challenge-body", "AUTH-012", "WIRE-015", "GEN-006")
-def no_challenge_body(correct: Behaviour) -> Behaviour:
-    """A 401 has no WWW-Authenticate field where the request has no Authorization field."""
-    return challenging(correct, lambda _failure, request, _site: None if request.values("Authorization") else ())
-
-
-@planted("auth-challenge-echo", "AUTH-036", "ERR-007", "GEN-005")
-def challenge_echo(correct: Behaviour) -> Behaviour:
-    """The realm of the challenge repeats the Authorization value."""
-
-    def echo(_failure: Failure, request: Request, _site: Site) -> tuple[str, ...] | None:
-        given = re.sub(r"[^ !#-\[\]-~]", "", request.value("Authorization"))
-        return (f'Basic realm="{given}"',) if given else None
-
-    return challenging(correct, echo)
-
-
-@planted("auth-challenge-scheme-echo", "AUTH-036", "ERR-007", "GEN-005", "AUTH-012", "AUTH-008", "AUTH-009", "GEN-006")
-def challenge_scheme_echo(correct: Behaviour) -> Behaviour:
-    """The first word of the Authorization value, cut at its padding, is taken for the scheme of the challenge."""
-
-    def echo(_failure: Failure, request: Request, _site: Site) -> tuple[str, ...] | None:
-        word = re.sub(r"[^!-~]", "", (request.value("Authorization").split() or [""])[0].rstrip("="))
-        return (f'{word} realm="token endpoint"',) if word else None
-
-    return challenging(correct, echo)
-
-
-@planted("auth-challenge-no-scheme", "AUTH-036", "AUTH-012", "AUTH-008", "AUTH-009", "AUTH-010", "GRANT-009", "GEN-006")
-def challenge_no_scheme(correct: Behaviour) -> Behaviour:
-    """The challenge starts with its realm; the scheme is missing."""
-    return challenging(correct, lambda _failure, _request, _site: ('realm="token endpoint"',))
 
 
 # Crashes and odd successes
