@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+import re
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
 
 import pytest
 
-from conformance.reference import Endpoint, start
+from conformance.reference import DEFECTS, Endpoint, start
 from tests.test_reference import GRANT, PROFILES, ask, credential, outcome, stable, talk
 from tests.test_reference import request as asking
 
@@ -89,3 +92,47 @@ def test_a_defect_in_who_passes_holds_for_every_client() -> None:
     with start("rfc6749", defects=["succ-secret"]) as endpoint:
         received = talk(endpoint, asking(endpoint, auth=as_client(endpoint, "second")))
         assert endpoint.clients["second"].secret.encode() in stable(received)
+
+
+# Defects
+
+
+def seen(endpoint: Endpoint) -> tuple[list[tuple[int, str]], bool, bytes]:
+    """How each client is answered, whether any two of them got the same token, and the metadata."""
+    second, special = endpoint.clients["second"], endpoint.clients["special"]
+    texts = [":".join(client) for client in endpoint.clients.values()]
+    texts += [f"{endpoint.client_id}:{second.secret}", f"{special.client_id}:{quote_plus(special.secret)}"]
+    changes: list[dict[str, Any]] = [{}, *({"auth": credential(endpoint, text)} for text in texts)]
+    posted = "&client_id={}&client_secret={}".format(*second)
+    answers = [ask(endpoint, **change) for change in (*changes, {"auth": None, "body": GRANT + posted})]
+    tokens = [json.loads(body)["access_token"] for _, _, body in answers[:4] if b"access_token" in body]
+    described = ask(endpoint, method="GET", target="/.well-known/oauth-authorization-server")[2]
+    return [outcome(answer) for answer in answers], len(set(tokens)) < len(tokens), re.sub(rb":\d+", b"", described)
+
+
+SHOWN = [
+    (name, profile)
+    for name, defect in DEFECTS.items()
+    if defect.needs.clients and not name.endswith("-slow")
+    for profile in defect.profiles
+]
+
+
+@pytest.mark.parametrize(("name", "profile"), SHOWN)
+def test_a_defect_shows_where_there_are_several_clients(name: str, profile: str) -> None:
+    with start(profile) as correct, start(profile, defects=[name]) as defective:
+        assert seen(defective) != seen(correct)
+
+
+@pytest.mark.parametrize(("name", "slow"), [("auth-known-slow", "Sacrificial-Client"), ("auth-unknown-slow", "nobody")])
+def test_a_refusal_of_one_kind_takes_its_time(name: str, slow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    with start(defects=[name]) as endpoint:
+        for client_id in ("Sacrificial-Client", "nobody", endpoint.client_id):
+            before = len(slept)
+            assert outcome(ask(endpoint, auth=credential(endpoint, f"{client_id}:x"))) == (401, "invalid_client")
+            known = client_id != "nobody"
+            assert (len(slept) > before) == (known == (slow != "nobody"))
+        assert outcome(ask(endpoint)) == (200, "token")
+    assert min(slept) >= 0.06

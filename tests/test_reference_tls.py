@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.reference import Endpoint, start
-from conformance.reference.tls import CERTIFICATES, Tls, server_context
-from conformance.resources import package_file
-from tests.test_reference import PROFILES, outcome, parts, request, talk
+from conformance.reference import DEFECTS, Endpoint, start
+from conformance.reference.tls import Tls, certificate_file, server_context
+from tests.test_reference import PROFILES, credential, outcome, parts, request, talk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 V = ssl.TLSVersion
-CA = package_file(CERTIFICATES, "ca.pem")
+CA = certificate_file("ca")
 
 
 def trusting() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(CA))
+    return ssl.create_default_context(cafile=CA)
 
 
 def offering(ciphers: str = "DEFAULT", lowest: V = V.TLSv1, highest: V = V.TLSv1_2) -> ssl.SSLContext:
@@ -71,7 +70,7 @@ def endpoint(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
 
 def test_the_endpoint_answers_over_tls_to_who_trusts_its_authority(endpoint: Endpoint) -> None:
     assert endpoint.base_url == f"https://localhost:{endpoint.port}"
-    assert endpoint.ca_bundle == str(CA)
+    assert endpoint.ca_bundle == CA
     received = talk_securely(endpoint, request(endpoint, connection="keep-alive") + request(endpoint))
     assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200", b"200"]
     # Octets that nobody reads do not cost the client its answer.
@@ -152,3 +151,54 @@ def _handshake(context: ssl.SSLContext, sock: socket.socket) -> None:
             tls.unwrap()
     except ssl.SSLError:
         pass
+
+
+# Defects
+
+
+def test_without_tls_nothing_comes_of_a_defect_in_it() -> None:
+    for name in (name for name, defect in DEFECTS.items() if defect.needs.tls):
+        with start(defects=[name]) as plain:
+            assert outcome(parts(talk(plain, request(plain)))) == (200, "token")
+
+
+@pytest.mark.parametrize(
+    ("name", "context", "found"),
+    [
+        ("tls-1-0", offering(highest=V.TLSv1), r"TLSv1 .*"),
+        ("tls-1-0", offering(lowest=V.TLSv1_1, highest=V.TLSv1_1), r"TLSv1\.1 .*"),
+        ("tls-1-1", offering(lowest=V.TLSv1_1, highest=V.TLSv1_1), r"TLSv1\.1 .*"),
+        ("tls-1-1", offering(highest=V.TLSv1), " "),
+        ("tls-1-2-alone", offering(lowest=V.TLSv1_3, highest=V.TLSv1_3), " "),
+        ("tls-1-3-alone", offering(lowest=V.TLSv1_2), " "),
+        ("tls-1-1-alone", offering(lowest=V.TLSv1_2, highest=V.TLSv1_3), " "),
+        ("tls-1-1-alone", offering(), r"TLSv1\.1 .*"),
+        ("tls-no-forward-secrecy", offering(), r"TLSv1\.2 AES.*-GCM-.*"),
+        ("tls-cbc-first", offering(), r"TLSv1\.2 ECDHE-RSA-AES128-SHA256"),
+        ("tls-null", offering("eNULL"), r"TLSv1\.2 NULL-SHA256"),
+        ("tls-null", offering(), r"TLSv1\.2 ECDHE-.*"),
+        ("tls-anonymous", offering("aNULL"), r"TLSv1\.2 AECDH-AES128-SHA"),
+        ("tls-anonymous", offering(), r"TLSv1\.2 ECDHE-.*"),
+        ("tls-expired", trusting(), " "),
+        ("tls-other-name", trusting(), " "),
+        ("tls-incomplete", trusting(), " "),
+    ],
+)
+def test_a_defect_shows_in_the_handshake(name: str, context: ssl.SSLContext, found: str) -> None:
+    with start(defects=[name], tls=True) as endpoint:
+        assert re.fullmatch(found, " ".join(agreed(endpoint, context)))
+
+
+@pytest.mark.parametrize(
+    ("name", "secret", "expected"),
+    [
+        ("tls-plain-served", None, (200, "token")),
+        ("tls-plain-served", "x", (401, "invalid_client")),
+        ("tls-plain-unchecked", "x", (200, "token")),
+    ],
+)
+def test_a_defect_shows_to_who_speaks_no_tls(name: str, secret: str | None, expected: tuple[int, str]) -> None:
+    with start(defects=[name], tls=True) as endpoint:
+        pair = f"{endpoint.client_id}:{endpoint.client_secret if secret is None else secret}"
+        assert outcome(parts(talk(endpoint, request(endpoint, auth=credential(endpoint, pair))))) == expected
+        assert talk_securely(endpoint, request(endpoint)).startswith(b"HTTP/1.1 200 ")

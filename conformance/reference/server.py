@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from conformance.reference.behaviour import Behaviour, Hangup, Silence, html
 from conformance.reference.message import Answer, Ended, Malformed, Request, Stream, framed, read_request
 from conformance.reference.oauth import MAIN, Client, Site, respond
-from conformance.reference.tls import CA_BUNDLE, HANDSHAKE, server_context
+from conformance.reference.tls import HANDSHAKE, certificate_file, server_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,7 +70,7 @@ class Endpoint:
     @property
     def ca_bundle(self) -> str | None:
         """The path of the certificate that a client has to trust; None without TLS."""
-        return None if self._context is None else str(CA_BUNDLE)
+        return None if self._context is None else certificate_file("ca")
 
     @property
     def token_path(self) -> str:

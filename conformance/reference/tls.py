@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.reference.message import Answer, page
-from conformance.resources import package_file
 
 if TYPE_CHECKING:
     import ssl
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from conformance.reference.message import Request
     from conformance.reference.oauth import Site
 
-CERTIFICATES = "reference/certificates"
-CA_BUNDLE = package_file(CERTIFICATES, "ca.pem")
 HANDSHAKE = b"\x16"
 """The first octet of a connection that begins with TLS (RFC 8446 5.1)."""
 
@@ -42,12 +39,19 @@ class Tls:
 MODERN = Tls()
 
 
+def certificate_file(name: str) -> str:
+    """The path of a file in the folder of certificates; the name comes without its ending."""
+    from conformance.resources import package_file  # noqa: PLC0415 - most endpoints do without TLS
+
+    return str(package_file("reference/certificates", f"{name}.pem"))
+
+
 def server_context(settings: Tls) -> ssl.SSLContext:
     """The settings as Python's TLS takes them."""
-    import ssl  # noqa: PLC0415 - most endpoints do without TLS
+    import ssl  # noqa: PLC0415 - likewise
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(package_file(CERTIFICATES, f"{settings.certificate}.pem"))
+    context.load_cert_chain(certificate_file(settings.certificate))
     context.set_ciphers(settings.ciphers)
     context.set_alpn_protocols(["http/1.1"])
     with warnings.catch_warnings():

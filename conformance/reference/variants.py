@@ -343,7 +343,7 @@ def tokens_reused(correct: Behaviour) -> Behaviour:
     inner = correct.token_members
 
     def members(scope: str | None, site: Site) -> dict[str, Any]:
-        kept: dict[str, Any] = site.memory.setdefault(f"token {scope}", inner(scope, site))
+        kept: dict[str, Any] = site.memory.setdefault(f"token {site.role} {scope}", inner(scope, site))
         return dict(kept)
 
     return replace(correct, token_members=members)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance.reference.behaviour import reading
-from conformance.reference.oauth import MAIN, PASSPORT, RFC6749, Client, Form, Pair, Refused, Site
-from conformance.reference.planting import ODD_SECRET, planted
+from conformance.reference.oauth import MAIN, PASSPORT, RFC6749, Client, Form, Pair, Refused, Site, form_decoded
+from conformance.reference.planting import ODD_SECRET, Needs, planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from conformance.reference.message import Request
 
 CREDENTIALS = ("client_id", "client_secret")
+OTHERS = Needs(clients=True)
+TWO_PARTS = ("AUTH-014", "AUTH-025", "AUTH-031", "AUTH-033", "AUTH-035", "GEN-003")
+SLOW = 0.08
+"""Seconds that a deliberately slow hash, or a directory far away, takes."""
 
 
 def letting_in(correct: Behaviour, admitted: Callable[[Request, Form, Site], str | None]) -> Behaviour:
@@ -152,6 +157,34 @@ def split_every_colon(correct: Behaviour) -> Behaviour:
     return replace(correct, split=split)
 
 
+@planted("auth-last-colon", "AUTH-015", profiles=(PASSPORT,), needs=OTHERS)
+def last_colon(correct: Behaviour) -> Behaviour:
+    """The credentials are split at their last colon."""
+
+    def split(octets: bytes) -> Pair:
+        client_id, colon, secret = octets.rpartition(b":")
+        return (client_id, secret) if colon else correct.split(octets)
+
+    return replace(correct, split=split)
+
+
+@planted("auth-one-colon", "AUTH-015", profiles=(PASSPORT,), needs=OTHERS)
+def one_colon(correct: Behaviour) -> Behaviour:
+    """Credentials with more than one colon are refused as malformed."""
+    return replace(correct, split=lambda octets: correct.split(octets if octets.count(b":") == 1 else b""))
+
+
+@planted("auth-two-parts-500", "AUTH-015", *TWO_PARTS, profiles=(PASSPORT,), needs=OTHERS)
+def two_parts_500(correct: Behaviour) -> Behaviour:
+    """The credentials are unpacked into two parts, and more or fewer make the application die."""
+
+    def split(octets: bytes) -> Pair:
+        client_id, secret = octets.split(b":")
+        return client_id, secret
+
+    return replace(correct, split=split)
+
+
 @planted("auth-case-id", "AUTH-034", "GEN-002")
 def case_id(correct: Behaviour) -> Behaviour:
     """The client id is looked up without regard to letter case."""
@@ -265,6 +298,18 @@ def form_not_decoded(correct: Behaviour) -> Behaviour:
     return replace(correct, credentials=credentials)
 
 
+@planted("auth-decoded-before-split", "AUTH-016", "AUTH-015", profiles=(RFC6749,), needs=OTHERS)
+def decoded_before_split(correct: Behaviour) -> Behaviour:
+    """Id and secret are form-decoded while they are one text, which is then split at its last colon."""
+
+    def credentials(behaviour: Behaviour, value: bytes, site: Site) -> tuple[Pair, ...]:
+        whole = form_decoded(behaviour.decode(behaviour.unwrap(value, site)))
+        client_id, colon, secret = whole.rpartition(b":")
+        return ((client_id, secret),) if colon else (behaviour.split(whole),)
+
+    return replace(correct, credentials=credentials)
+
+
 def one_secret(correct: Behaviour, at: int) -> Behaviour:
     """Of several client_secret parameters one is taken."""
 
@@ -285,3 +330,33 @@ def first_secret(correct: Behaviour) -> Behaviour:
 def last_secret(correct: Behaviour) -> Behaviour:
     """Of two client_secret parameters the last is taken, and the first is ignored."""
     return one_secret(correct, -1)
+
+
+# How long a refusal takes
+
+
+def delaying(correct: Behaviour, cause: str) -> Behaviour:
+    """A refusal for that cause takes longer than one for another."""
+    inner = correct.check
+
+    def check(behaviour: Behaviour, candidates: tuple[Pair, ...], site: Site) -> str:
+        try:
+            return inner(behaviour, candidates, site)
+        except Refused as refused:
+            if refused.failure.cause == cause:
+                time.sleep(SLOW)
+            raise
+
+    return replace(correct, check=check)
+
+
+@planted("auth-known-slow", "AUTH-037", needs=OTHERS)
+def known_slow(correct: Behaviour) -> Behaviour:
+    """The secret of a known client is hashed slowly before it is refused; an unknown client is refused at once."""
+    return delaying(correct, "wrong-secret")
+
+
+@planted("auth-unknown-slow", "AUTH-037", needs=OTHERS)
+def unknown_slow(correct: Behaviour) -> Behaviour:
+    """A client that is unknown here is looked for in a slow directory before it is refused."""
+    return delaying(correct, "unknown-client")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.reference.behaviour import Behaviour, ahead, failing, finishing, html, with_field
 from conformance.reference.message import Answer, Request, page
-from conformance.reference.oauth import INVALID_REQUEST, Failure, Site, form_decoded
+from conformance.reference.oauth import INVALID_REQUEST, RECOGNISED, Failure, Site, form_decoded
 from conformance.reference.planting import planted
 
 if TYPE_CHECKING:
@@ -237,6 +237,17 @@ def header_echo(correct: Behaviour) -> Behaviour:
         return with_field(answer, "X-Debug-Authorization", request.value("Authorization"))
 
     return errors(correct, change)
+
+
+@planted("err-unknown-parameters-echo", "ERR-007", "DOC-004", "GEN-005")
+def unknown_parameters_echo(correct: Behaviour) -> Behaviour:
+    """A refusal repeats the parameters that nobody knows, with their values."""
+
+    def change(members: dict[str, Any], _failure: Failure, request: Request) -> dict[str, Any]:
+        unknown = correct.read_form(request).without(*RECOGNISED).pairs
+        return {**members, "ignored": dict(unknown)} if unknown else members
+
+    return describing(correct, change)
 
 
 @planted("err-token-inside", "ERR-007", "GRANT-010")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.reference.behaviour import Behaviour, adding
 from conformance.reference.jwt import KEY, signed
 from conformance.reference.oauth import LIFETIME
-from conformance.reference.planting import planted
+from conformance.reference.planting import Needs, planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,13 +93,37 @@ def long_lived(correct: Behaviour) -> Behaviour:
     return adding(correct, lambda members: {**members, "expires_in": 30 * 24 * HOUR})
 
 
-@planted("token-of-the-second", "TOKEN-010", "TOKEN-003")
+@planted("token-of-the-second", "TOKEN-010", "TOKEN-003", "TOKEN-005")
 def of_the_second(correct: Behaviour) -> Behaviour:
     """The token is a digest of the time in seconds."""
     return token(correct, lambda: hashlib.sha256(b"%d" % time.time()).hexdigest())
 
 
+@planted("token-cached-for-all", "TOKEN-005", needs=Needs(clients=True))
+def cached_for_all(correct: Behaviour) -> Behaviour:
+    """Tokens are kept until they expire, under their scope and not under the client."""
+    inner = correct.token_members
+
+    def members(scope: str | None, site: Site) -> dict[str, Any]:
+        kept: dict[str, Any] = site.memory.setdefault(f"token {scope}", inner(scope, site))
+        return dict(kept)
+
+    return replace(correct, token_members=members)
+
+
 # JSON Web Tokens
+
+
+@planted("token-names-nobody", "TOKEN-005", needs=Needs(clients=True))
+def names_nobody(correct: Behaviour) -> Behaviour:
+    """The JWT names a service in the place of the client, has no jti, and runs from one full hour to the next."""
+
+    def claims(made: dict[str, Any], _site: Site) -> dict[str, Any]:
+        hour = made["iat"] - made["iat"] % HOUR
+        kept = {name: value for name, value in made.items() if name not in ("jti", "client_id")}
+        return {**kept, "sub": "service", "iat": hour, "exp": hour + HOUR}
+
+    return adding(jwt(correct, claims), lambda members: {**members, "expires_in": HOUR - int(time.time()) % HOUR})
 
 
 @planted("token-alg-none", "TOKEN-006")
