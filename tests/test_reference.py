@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 import socket
@@ -12,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -440,7 +442,7 @@ def test_an_unknown_name_is_named(wrong: dict[str, Any]) -> None:
 def auth_probes(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     me, secret = endpoint.client_id, endpoint.client_secret
     texts: list[str | bytes] = [f"{me}:x", "nobody:x", "abcdef", b"\xff\xfe:\x80", b"a\0:b", "n" * 9000]
-    texts.append(f"%{ord(me[0]):02X}{me[1:]}:{secret}")
+    texts += [f"%{ord(me[0]):02X}{me[1:]}:{secret}", f"{quote_plus(me)}:{quote_plus(secret)}", ":"]
     for form in NEAR_MISSES.values():
         swapped, shouted = secret.swapcase(), me.upper()
         texts.append(form.format(id=me, secret=secret, less=secret[:-1], swapped=swapped, shouted=shouted))
@@ -465,7 +467,7 @@ def body_credential_probes(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     yield {"body": posted}
     yield {"body": f"{posted}x"}
     yield {"body": posted, "auth": credential(endpoint, f"{me}:x")}
-    yield {"body": posted, "auth": scheme(endpoint, "###")}
+    yield from ({"body": posted, "auth": value} for value in (scheme(endpoint, "###"), "Digest x"))
     yield {"more": (f"Authorization: {credential(endpoint)}",)}
 
 
@@ -476,34 +478,55 @@ def hdr_probes(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
         "Authorization: {} ",
         "AUTHORIZATION: {}",
         "Authorization:\t{}",
+        "Authorization: {}\t",
     ):
         yield {"auth": None, "more": ("Accept: */*", line.format(credential(endpoint)))}
     for line in ("X-A: 1", "X-A: \xe9", "Accept: application/*", "Accept: text/html, */*", "Accept: application/xml"):
         yield {"more": (line,)}
     yield {"more": tuple(f"X-{n}: a" for n in range(300))}
     yield from ({"more": (line,)} for line in ("Content-Encoding: gzip", "Accept-Encoding: identity, gzip"))
+    yield {"body": gzip.compress(GRANT.encode())}
+    yield {"more": ("CoNtEnT-lEnGtH: 29",), "length": False}
 
 
 def ctype_probes() -> Iterator[dict[str, Any]]:
     other = "application/json"
-    lone = (FORM.upper(), f"{FORM};charset=utf-8", f'{FORM};charset="utf-8"', "", "text/plain", "multipart/form-data")
+    lone = (
+        FORM.upper(),
+        f"{FORM};charset=utf-8",
+        f"{FORM}; charset=utf-8",
+        f'{FORM};charset="utf-8"',
+        "",
+        "text/plain",
+        "multipart/form-data",
+    )
     yield from ({"types": (value,)} for value in lone)
     yield {"types": ()}
     yield from ({"types": (FORM, second)} for second in (FORM, f" {FORM}", other, ""))
-    yield {"types": (f"{FORM}, {FORM}",)}
-    json_bodies = ('{"grant_type":"client_credentials"}', "{", "[1]")
+    yield from ({"types": values} for values in ((f"{FORM}, {FORM}",), (other, FORM)))
+    yield {"more": (f"content-type: {FORM}",)}
+    json_bodies = ('{"grant_type":"client_credentials"}', "{", "[1]", '{"grant_type":1}')
     yield from ({"types": (other,), "body": body} for body in json_bodies)
     yield {"body": json_bodies[0]}
 
 
 def grant_probes(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
-    values = ("", "bogus", "password", "client_credentials%00", "client_credentials+", "Client_Credentials", "a" * 5000)
+    values = (
+        "",
+        "bogus",
+        "password",
+        "refresh_token",
+        *(f"client_credentials{end}" for end in ("%00", "%0A", "+")),
+        "Client_Credentials",
+        "a" * 5000,
+    )
     yield from ({"body": f"grant_type={value}"} for value in values)
-    yield from ({"body": body} for body in ("x=1", "", "Grant_Type=client_credentials"))
+    yield from ({"body": body} for body in ("x=1", "", "grant_type", "Grant_Type=client_credentials"))
     yield {"body": "grant_type=%EF%BD%83lient_credentials"}
     yield {"body": "grant_type=urn:ietf:params:oauth:grant-type:device_code"}
     yield {"body": "grant_type=bogus", "auth": credential(endpoint, "nobody:x")}
-    yield from ({"body": f"{GRANT}&scope={scope}"} for scope in ("bogus", "%C3%A9"))
+    scopes = ("bogus", "read+bogus", "%20%20", "%C3%A9", "read%20write")
+    yield from ({"body": f"{GRANT}&scope={scope}"} for scope in scopes)
 
 
 def body_probes(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
@@ -585,6 +608,8 @@ def every_probe(endpoint: Endpoint) -> list[tuple[str, dict[str, Any]]]:
         *(("gen", probe) for probe in gen_probes(endpoint)),
         ("method", {"method": "GET", "target": query, "body": ""}),
         ("method", {"method": "PUT"}),
+        ("method", {"method": "PATCH"}),
+        ("method", {"method": "HEAD", "auth": None}),
         ("method", {"method": "post"}),
         ("method", {"method": "FOO"}),
         ("method", {"method": "HEAD"}),
@@ -592,6 +617,7 @@ def every_probe(endpoint: Endpoint) -> list[tuple[str, dict[str, Any]]]:
         ("method", {"method": "OPTIONS", "body": "", "more": ("Access-Control-Request-Method: POST",)}),
         ("method", {"method": "TRACE", "body": "", "length": False}),
         ("method", {"more": ("Origin: https://evil.example",)}),
+        ("err", {"more": (" Authorization: x",), "auth": None}),
         ("err", {"body": "grant_type=bogus", "more": ("Accept: text/html, */*",)}),
         ("disc", {"method": "GET", "target": "/.well-known/oauth-authorization-server", "body": ""}),
         ("auth", {"auth": credential(endpoint, "a" * 12_000)}),
@@ -628,7 +654,7 @@ ELSEWHERE = ("wire-", "load-")
 SHOWN = [
     (name, where)
     for name, defect in DEFECTS.items()
-    if not (name.startswith(ELSEWHERE) or defect.needs.clients or defect.needs.tls)
+    if not (name.startswith(ELSEWHERE) or defect.needs.clients or defect.needs.tls or defect.needs.secret)
     for where in defect.profiles
 ]
 
@@ -648,6 +674,17 @@ def test_a_defect_shows(
             if observed(endpoint, absolute) != expected[profile, number]:
                 return
     pytest.fail(f"{name} answers every probe as the correct endpoint does")
+
+
+@pytest.mark.parametrize("name", [name for name, defect in DEFECTS.items() if defect.needs.secret])
+def test_a_defect_shows_with_the_secret_that_it_needs(name: str) -> None:
+    defect = DEFECTS[name]
+    for profile in defect.profiles:
+        with (
+            start(profile, client_secret=defect.needs.secret) as correct,
+            start(profile, defects=[name], client_secret=defect.needs.secret) as endpoint,
+        ):
+            assert any(observed(endpoint, probe) != observed(correct, probe) for probe in auth_probes(correct))
 
 
 @pytest.mark.parametrize("name", DEFECTS)

@@ -35,6 +35,21 @@ def stating(correct: Behaviour, status: int, *causes: str) -> Behaviour:
     return failing(correct, lambda failure, _request: replace(failure, status=status), *causes)
 
 
+UNKNOWN = (
+    *("AUTH-009", "AUTH-012", "AUTH-014", "AUTH-024", "AUTH-025", "AUTH-027", "AUTH-031", "AUTH-034", "AUTH-035"),
+    *("AUTH-036", "ERR-010", "GRANT-009", "GEN-003"),
+)
+
+
+def dying(correct: Behaviour, cause: str) -> Behaviour:
+    """The application dies where it should refuse for that cause."""
+
+    def crash(_failure: Failure, _request: Request) -> Failure:
+        raise Crash
+
+    return failing(correct, crash, cause)
+
+
 def without_scheme(correct: Behaviour, condition: Callable[[bytes], bool]) -> Behaviour:
     """Values that meet the condition are no supported scheme."""
     inner = correct.unwrap
@@ -107,6 +122,12 @@ def scheme_case(correct: Behaviour) -> Behaviour:
     return without_scheme(correct, lambda value: not value.startswith(b"Basic "))
 
 
+@planted("auth-two-spellings", "AUTH-005", "GEN-001", profiles=(RFC6749,))
+def two_spellings(correct: Behaviour) -> Behaviour:
+    """The scheme is recognised as Basic and as basic, and in no other spelling."""
+    return without_scheme(correct, lambda value: not value.startswith((b"Basic ", b"basic ")))
+
+
 @planted("auth-one-space", "AUTH-006", profiles=(RFC6749,))
 def one_space(correct: Behaviour) -> Behaviour:
     """More than one space after the scheme is refused."""
@@ -140,6 +161,24 @@ def missing_403(correct: Behaviour) -> Behaviour:
 def missing_other_code(correct: Behaviour) -> Behaviour:
     """A request without authentication is answered unauthorized_client."""
     return failing(correct, lambda failure, _: replace(failure, code="unauthorized_client"), "no-credentials")
+
+
+@planted("auth-missing-500", "AUTH-007", "AUTH-012", "AUTH-021", "WIRE-015", "DOC-004", "GEN-003")
+def missing_500(correct: Behaviour) -> Behaviour:
+    """A request without authentication makes the application die, for it splits what is not there."""
+    return dying(correct, "no-credentials")
+
+
+@planted("auth-wrong-secret-200", "AUTH-008", "AUTH-014", "AUTH-026", "AUTH-027", "AUTH-033", "GEN-006")
+def wrong_secret_200(correct: Behaviour) -> Behaviour:
+    """A wrong secret is answered 200 with an error inside."""
+    return stating(correct, 200, "wrong-secret")
+
+
+@planted("auth-unknown-500", *UNKNOWN)
+def unknown_500(correct: Behaviour) -> Behaviour:
+    """An unknown client id makes the application die, for it takes the secret of a client that is not there."""
+    return dying(correct, "unknown-client")
 
 
 @planted("auth-wrong-secret-400", "AUTH-008", "AUTH-027")
@@ -208,6 +247,17 @@ def undecodable_500(correct: Behaviour) -> Behaviour:
     return dying_of_base64(correct)
 
 
+@planted("auth-length-500", *BARE_UNDECODABLE)
+def length_500(correct: Behaviour) -> Behaviour:
+    """Characters outside the alphabet are skipped, and what is then too short for Base64 makes the application die."""
+
+    def decode(value: bytes) -> bytes:
+        # This decoder, too, skips what it does not know, and raises where padding is missing.
+        return base64.b64decode(value) or correct.decode(value)
+
+    return replace(correct, decode=decode)
+
+
 @planted("auth-empty-silence", "AUTH-013", "GEN-004")
 def empty_silence(correct: Behaviour) -> Behaviour:
     """An empty Authorization field is never answered."""
@@ -259,6 +309,17 @@ def not_utf8_500(correct: Behaviour) -> Behaviour:
 
     def split(octets: bytes) -> Pair:
         octets.decode("utf-8")
+        return correct.split(octets)
+
+    return replace(correct, split=split)
+
+
+@planted("auth-non-ascii-500", "AUTH-035", "AUTH-024", "GEN-003")
+def non_ascii_500(correct: Behaviour) -> Behaviour:
+    """The comparison of secrets takes no characters beyond ASCII, and the application dies of them."""
+
+    def split(octets: bytes) -> Pair:
+        octets.decode("ascii")
         return correct.split(octets)
 
     return replace(correct, split=split)

@@ -91,3 +91,39 @@ def challenge_scheme_echo(correct: Behaviour) -> Behaviour:
 def challenge_no_scheme(correct: Behaviour) -> Behaviour:
     """The challenge starts with its realm; the scheme is missing."""
     return challenging(correct, lambda _failure, _request, _site: ('realm="token endpoint"',))
+
+
+@planted("auth-challenge-basic-in-realm", "AUTH-010", profiles=(RFC6749,))
+def challenge_basic_in_realm(correct: Behaviour) -> Behaviour:
+    """A failed Basic attempt is challenged with the Bearer scheme, whose realm speaks of Basic."""
+    return challenging(correct, lambda _failure, _request, _site: ('Bearer realm="Basic realm"',))
+
+
+@planted("auth-challenge-own-basic", "AUTH-010", profiles=(RFC6749,))
+def challenge_own_basic(correct: Behaviour) -> Behaviour:
+    """The scheme of the challenge is xBasic, so that browsers open no window."""
+    return challenging(correct, lambda _failure, _request, _site: ('xBasic realm="token endpoint"',))
+
+
+@planted("auth-realm-of-another", "AUTH-011")
+def realm_of_another(correct: Behaviour) -> Behaviour:
+    """Of two challenges the Bearer one has the realm, and the Basic one has none."""
+    return challenging(correct, lambda _failure, _request, _site: ('Basic, Bearer realm="token endpoint"',))
+
+
+@planted("auth-challenge-empty", "AUTH-012", "AUTH-008", "AUTH-009", "AUTH-010", "GRANT-009", "WIRE-015", "GEN-006")
+def challenge_empty(correct: Behaviour) -> Behaviour:
+    """The WWW-Authenticate field of a 401 is empty."""
+    return challenging(correct, lambda _failure, _request, _site: ("",))
+
+
+@planted("auth-no-challenge-unknown", "AUTH-009", "AUTH-012", "GRANT-009", "GEN-006")
+def no_challenge_unknown(correct: Behaviour) -> Behaviour:
+    """Only a wrong secret is challenged, an unknown client is not."""
+    return challenging(correct, lambda failure, _request, _site: () if failure.cause == "unknown-client" else None)
+
+
+@planted("auth-challenge-unclosed", "AUTH-036", "AUTH-011", "AUTH-012", "AUTH-008", "AUTH-009", "AUTH-010", "GRANT-009")
+def challenge_unclosed(correct: Behaviour) -> Behaviour:
+    """The quotes around the realm are never closed."""
+    return challenging(correct, lambda _failure, _request, _site: ('Basic realm="token endpoint',))

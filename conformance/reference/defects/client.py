@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.reference.behaviour import reading
+from conformance.reference.behaviour import Crash, reading
 from conformance.reference.oauth import MAIN, PASSPORT, RFC6749, Client, Form, Pair, Refused, Site, form_decoded
 from conformance.reference.planting import ODD_SECRET, Needs, planted
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CREDENTIALS = ("client_id", "client_secret")
 OTHERS = Needs(clients=True)
+EXTENDED = ("AUTH-026", "AUTH-008", "AUTH-027", "AUTH-033", "GEN-002")
 TWO_PARTS = ("AUTH-014", "AUTH-025", "AUTH-031", "AUTH-033", "AUTH-035", "GEN-003")
 SLOW = 0.08
 """Seconds that a deliberately slow hash, or a directory far away, takes."""
@@ -89,6 +90,18 @@ def none_granted(correct: Behaviour) -> Behaviour:
     return letting_in(correct, admitted)
 
 
+@planted("auth-id-suffices", "AUTH-007", "GEN-002")
+def id_suffices(correct: Behaviour) -> Behaviour:
+    """A client_id in the body is enough, as if every client were a public one."""
+
+    def admitted(request: Request, form: Form, site: Site) -> str | None:
+        if request.values("Authorization") or form.get("client_secret"):
+            return None
+        return next((role for role, client in site.clients.items() if client.client_id == form.get("client_id")), None)
+
+    return letting_in(correct, admitted)
+
+
 @planted("auth-any-secret", "AUTH-008", "AUTH-026", "AUTH-033", "AUTH-027", "GEN-002")
 def any_secret(correct: Behaviour) -> Behaviour:
     """Every secret passes, as long as there is one; only the client id is looked at."""
@@ -122,6 +135,18 @@ def truncated_secret(correct: Behaviour) -> Behaviour:
     return replace(correct, same_secret=lambda given, kept: correct.same_secret(given[:16], kept[:16]))
 
 
+@planted("auth-long-secret-cut", *EXTENDED, needs=Needs(secret="0123456789abcdef" * 5))
+def long_secret_cut(correct: Behaviour) -> Behaviour:
+    """The hash takes the first 72 octets of the secret, and the rest does not matter."""
+    return replace(correct, same_secret=lambda given, kept: correct.same_secret(given[:72], kept[:72]))
+
+
+@planted("auth-longer-secret", *EXTENDED)
+def longer_secret(correct: Behaviour) -> Behaviour:
+    """A secret passes that begins with the right one and goes on."""
+    return replace(correct, same_secret=lambda given, kept: given.startswith(kept))
+
+
 @planted("auth-shorter-secret", "AUTH-026", "GEN-002")
 def shorter_secret(correct: Behaviour) -> Behaviour:
     """A secret passes although its last octet is missing."""
@@ -144,6 +169,17 @@ def trims_secret(correct: Behaviour) -> Behaviour:
 def nul_secret(correct: Behaviour) -> Behaviour:
     """The secret ends at its first NUL, as a C string does."""
     return replace(correct, same_secret=lambda given, kept: correct.same_secret(given.partition(b"\0")[0], kept))
+
+
+@planted("auth-anonymous", "AUTH-014", "GEN-002")
+def anonymous(correct: Behaviour) -> Behaviour:
+    """An empty id with an empty secret passes, as an anonymous bind of a directory does."""
+    inner = correct.check
+
+    def check(behaviour: Behaviour, candidates: tuple[Pair, ...], site: Site) -> str:
+        return MAIN if (b"", b"") in candidates else inner(behaviour, candidates, site)
+
+    return replace(correct, check=check)
 
 
 @planted("auth-split-every-colon", "AUTH-033", "AUTH-015", "GEN-002")
@@ -246,6 +282,17 @@ def body_rescues_undecodable(correct: Behaviour) -> Behaviour:
     return letting_in(correct, admitted)
 
 
+@planted("auth-body-rescues-scheme", "AUTH-032", profiles=(RFC6749,))
+def body_rescues_scheme(correct: Behaviour) -> Behaviour:
+    """An Authorization field with another scheme is passed over where the body has the right credentials."""
+
+    def admitted(request: Request, form: Form, site: Site) -> str | None:
+        other = request.values("Authorization") and not request.value("Authorization").lower().startswith("basic ")
+        return in_body(form, site) if other else None
+
+    return letting_in(correct, admitted)
+
+
 @planted("auth-placeholder", "AUTH-030", "GEN-002")
 def placeholder(correct: Behaviour) -> Behaviour:
     """The placeholder of the published samples is left in the configuration as a valid value."""
@@ -310,6 +357,18 @@ def decoded_before_split(correct: Behaviour) -> Behaviour:
     return replace(correct, credentials=credentials)
 
 
+@planted("auth-plus-kept", "AUTH-016", profiles=(RFC6749,), needs=ODD_SECRET)
+def plus_kept(correct: Behaviour) -> Behaviour:
+    """Percent escapes in Basic are undone, and a plus sign stays one."""
+
+    def credentials(behaviour: Behaviour, value: bytes, site: Site) -> tuple[Pair, ...]:
+        pair = behaviour.split(behaviour.decode(behaviour.unwrap(value, site)))
+        client_id, secret = (form_decoded(part.replace(b"+", b"%2B")) for part in pair)
+        return ((client_id, secret), pair)
+
+    return replace(correct, credentials=credentials)
+
+
 def one_secret(correct: Behaviour, at: int) -> Behaviour:
     """Of several client_secret parameters one is taken."""
 
@@ -330,6 +389,18 @@ def first_secret(correct: Behaviour) -> Behaviour:
 def last_secret(correct: Behaviour) -> Behaviour:
     """Of two client_secret parameters the last is taken, and the first is ignored."""
     return one_secret(correct, -1)
+
+
+@planted("auth-secrets-500", "AUTH-038", "GEN-003", profiles=(RFC6749,))
+def secrets_500(correct: Behaviour) -> Behaviour:
+    """A client_secret that is sent twice is a list and no text, and the application dies of it."""
+
+    def change(form: Form, _request: Request) -> Form:
+        if len(form.values("client_secret")) > 1:
+            raise Crash
+        return form
+
+    return reading(correct, change)
 
 
 # How long a refusal takes
