@@ -9,6 +9,7 @@ import itertools
 import json
 import secrets
 import time
+import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,18 @@ def short(correct: Behaviour) -> Behaviour:
     return token(correct, lambda: secrets.token_urlsafe(12))
 
 
+@planted("token-21", "TOKEN-002")
+def token_21(correct: Behaviour) -> Behaviour:
+    """The token has 21 random characters, one fewer than 128 bits need."""
+    return token(correct, lambda: secrets.token_urlsafe(16)[:21])
+
+
+@planted("token-time-based", "TOKEN-003")
+def time_based(correct: Behaviour) -> Behaviour:
+    """The token is a UUID made of the time and the address of the machine."""
+    return token(correct, lambda: str(uuid.uuid1(node=0x02_42_AC_11_00_02, clock_seq=41)))
+
+
 @planted("token-counted", "TOKEN-003")
 def counted(correct: Behaviour) -> Behaviour:
     """Tokens are counted up."""
@@ -91,6 +104,12 @@ def mostly_constant(correct: Behaviour) -> Behaviour:
 def long_lived(correct: Behaviour) -> Behaviour:
     """A token lives for thirty days."""
     return adding(correct, lambda members: {**members, "expires_in": 30 * 24 * HOUR})
+
+
+@planted("token-milliseconds", "TOKEN-004")
+def milliseconds(correct: Behaviour) -> Behaviour:
+    """expires_in is in milliseconds."""
+    return adding(correct, lambda members: {**members, "expires_in": members["expires_in"] * 1000})
 
 
 @planted("token-of-the-second", "TOKEN-010", "TOKEN-003", "TOKEN-005")
@@ -148,6 +167,12 @@ def claims_missing(correct: Behaviour) -> Behaviour:
     return jwt(correct, without, header={"typ": "at+JWT"})
 
 
+@planted("token-expires-in-milliseconds", "TOKEN-008")
+def expires_in_milliseconds(correct: Behaviour) -> Behaviour:
+    """The JWT states when it expires in milliseconds."""
+    return jwt(correct, lambda claims, _site: {**claims, "exp": claims["exp"] * 1000})
+
+
 @planted("token-expires-early", "TOKEN-008")
 def expires_early(correct: Behaviour) -> Behaviour:
     """The JWT expires half an hour before expires_in says so."""
@@ -170,3 +195,14 @@ def not_yet_valid(correct: Behaviour) -> Behaviour:
 def holds_secret(correct: Behaviour) -> Behaviour:
     """A claim of the JWT is the client secret."""
     return jwt(correct, lambda claims, site: {**claims, "client_secret": site.client_secret})
+
+
+@planted("token-holds-pair", "TOKEN-009", "ERR-007", "GEN-005")
+def holds_pair(correct: Behaviour) -> Behaviour:
+    """A claim of the JWT is the Base64 of id and secret."""
+
+    def claims(made: dict[str, Any], site: Site) -> dict[str, Any]:
+        pair = base64.b64encode(f"{site.client_id}:{site.client_secret}".encode())
+        return {**made, "basic": pair.decode()}
+
+    return jwt(correct, claims)
