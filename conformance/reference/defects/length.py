@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conformance.reference.behaviour import Behaviour, Hangup, Silence, crashing, lines, misreading, silent, without
 from conformance.reference.defects.wire import dying, leaving
-from conformance.reference.message import Malformed, chunk_size
+from conformance.reference.message import CHUNKS_MALFORMED, Malformed, chunk_size
 from conformance.reference.planting import planted
 
 if TYPE_CHECKING:
@@ -150,3 +150,31 @@ def no_length_500(correct: Behaviour) -> Behaviour:
 def no_length_silence(correct: Behaviour) -> Behaviour:
     """A POST without a length is never answered, since the application waits for a body."""
     return silent(correct, lengthless)
+
+
+@planted("wire-both-stay-open", "WIRE-006")
+def both_stay_open(correct: Behaviour) -> Behaviour:
+    """Where Content-Length and Transfer-Encoding stand together the chunks count, and the connection stays open."""
+    return misreading(
+        correct, lambda head: without(head, b"content-length") if lines(head, b"transfer-encoding") else head
+    )
+
+
+@planted("wire-length-no-number", "WIRE-009")
+def length_no_number(correct: Behaviour) -> Behaviour:
+    """A Content-Length that is no number counts as zero, and the application misses its parameters."""
+    return misreading(
+        correct, lambda head: re.sub(rb"(?im)^(content-length:)[ \t]*(?:[a-z]|0x)[^\r\n]*", rb"\1 0", head)
+    )
+
+
+@planted("wire-chunk-upper-case", "WIRE-010", "GEN-001")
+def chunk_upper_case(correct: Behaviour) -> Behaviour:
+    """The size of a chunk is read in small letters only."""
+
+    def size(line: bytes) -> int:
+        if re.match(rb"[0-9A-F]*[A-F]", line):
+            raise Malformed(400, CHUNKS_MALFORMED)
+        return correct.chunk_size(line)
+
+    return replace(correct, chunk_size=size)

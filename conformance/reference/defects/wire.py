@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.reference.behaviour import Behaviour, Hangup, Silence, crashing, lines, misreading, without
+from conformance.reference.behaviour import Behaviour, Hangup, Silence, crashing, failing, lines, misreading, without
 from conformance.reference.message import Answer, Malformed, Request, framed, page
 from conformance.reference.planting import planted
 
@@ -210,6 +211,19 @@ def octets_after_content(correct: Behaviour) -> Behaviour:
         return octets if head or answer.status != 200 else octets + b"\r\n"
 
     return replace(correct, frame=frame)
+
+
+@planted("wire-length-in-characters", "WIRE-019", "ERR-001", "ERR-004", "WIRE-015", "GEN-006")
+def length_in_characters(correct: Behaviour) -> Behaviour:
+    """Content-Length counts characters, and the message about missing credentials has one of two octets."""
+    localised = failing(correct, lambda failure, _: replace(failure, description="Schlüssel fehlt"), "no-credentials")
+
+    def frame(answer: Answer, *, close: bool, head: bool) -> bytes:
+        octets = correct.frame(answer, close=close, head=head)
+        length = len(answer.body.decode("utf-8", "ignore"))
+        return re.sub(rb"(?m)^Content-Length: \d+", b"Content-Length: %d" % length, octets, count=1)
+
+    return replace(localised, frame=frame, encode=lambda members: json.dumps(members, ensure_ascii=False).encode())
 
 
 @planted("wire-two-header-sections", "WIRE-019")
