@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from conformance.reference import defects as _areas
+from conformance.reference import defects as _faults
+from conformance.reference import variants as _choices
 from conformance.reference.behaviour import Behaviour
 from conformance.reference.oauth import MAIN, PASSPORT, RFC6749, UNENTITLED, Client, Site
-from conformance.reference.planting import CHANGES, DEFECTS, NOTHING, Defect, Needs
+from conformance.reference.planting import ADJUSTMENTS, CHANGES, DEFECTS, NOTHING, VARIANTS, Defect, Needs, Variant
 from conformance.reference.server import Endpoint
-from conformance.reference.variants import ADJUSTMENTS, VARIANTS, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,7 +22,9 @@ CLIENT_ID = "Reference-Client"
 SECOND, SPECIAL, SACRIFICIAL = "second", "special", "sacrificial"
 SCOPES = ("read", "write")
 
-assert _areas  # importing it registered the defects
+# Importing them registered the defects and the variants.
+assert _faults
+assert _choices
 
 
 def start(
