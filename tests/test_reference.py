@@ -724,12 +724,13 @@ def test_defects_hold_together() -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_grants_the_valid_request_and_refuses_a_wrong_secret(name: str, profile: str) -> None:
     with start(profile, variant=name) as endpoint:
-        assert outcome(ask(endpoint)) == (200, "token")
-        assert outcome(ask(endpoint, body=f"{GRANT}&scope=read")) == (200, "token")
+        valid = f"{GRANT}&scope=read"
+        assert outcome(ask(endpoint)) == (400, "invalid_scope") if VARIANTS[name].needs.scope_always else (200, "token")
+        assert outcome(ask(endpoint, body=valid)) == (200, "token")
         refused = talk(endpoint, request(endpoint, auth=credential(endpoint, f"{endpoint.client_id}:x")))
         assert refused.startswith(b"HTTP/1.1 401 ")
         assert re.search(rb'(?im)^www-authenticate: .*basic realm="', refused)
-        assert outcome(ask(endpoint)) == (200, "token")
+        assert outcome(ask(endpoint, body=valid)) == (200, "token")
 
 
 NOT_SHOWN_BY_A_PROBE = {
@@ -740,16 +741,27 @@ NOT_SHOWN_BY_A_PROBE = {
     "grant-checked-first",
     "closes-connections",
     "lenient-edge",
+    *("bound-to-basic", "unentitled-invalid-client", "slow-hashing", "locks-after-five", "jwt-kept"),
+    *("limits-bursts", "overloaded-503", "metadata-beside", "metadata-openid", "metadata-default-methods"),
+    "pages-everywhere",
+    *(name for name in VARIANTS if name.startswith("tls-")),
 }
+MULTIPART = '--b\r\nContent-Disposition: form-data; name="grant_type"\r\n\r\nclient_credentials\r\n--b--\r\n'
+VARIANT_PROBES: tuple[dict[str, Any], ...] = (
+    {"body": "x=%zz"},
+    {"body": "x=%00"},
+    {"body": MULTIPART, "types": ("multipart/form-data; boundary=b",)},
+    {"body": gzip.compress(GRANT.encode()), "more": ("Content-Encoding: gzip",)},
+    {"more": ("Origin: https://app.example",)},
+)
 
 
 @pytest.mark.parametrize("name", sorted(set(VARIANTS) - NOT_SHOWN_BY_A_PROBE))
 def test_a_variant_shows(name: str, correct: dict[str, Endpoint]) -> None:
     with start("passport", variant=name, client_secret=SECRET) as endpoint:
-        assert any(
-            observed(endpoint, change) != observed(correct["passport"], change)
-            for _, change in [*every_probe(endpoint), ("bare", {"body": "x=%zz"}), ("waf", {"body": "x=%00"})]
-        )
+        again = ({"auth": None, "more": (f"Authorization: {credential(endpoint)}", "Authorization: bm9ib2R5Og==")},)
+        probes = [*VARIANT_PROBES, *again, *(change for _, change in every_probe(endpoint))]
+        assert any(observed(endpoint, change) != observed(correct["passport"], change) for change in probes)
 
 
 def test_the_variants_of_limits_and_memory_show() -> None:
@@ -757,6 +769,17 @@ def test_the_variants_of_limits_and_memory_show() -> None:
     with start(variant="throttles-guessing") as throttling:
         assert [ask(throttling, **wrong)[0] for _ in range(9)] == [401] * 8 + [429]
         assert outcome(ask(throttling)) == (200, "token")
+    with start(variant="locks-after-five") as locking:
+        wrong_again = [ask(locking, **wrong)[0] for _ in range(4)]
+        assert (wrong_again, outcome(ask(locking))) == ([401] * 4, (200, "token"))
+        assert [ask(locking, **wrong)[0] for _ in range(6)] == [401] * 5 + [429]
+        assert ask(locking)[0] == 429
+        assert outcome(ask(locking, auth=b64(":".join(locking.clients["second"])))) == (200, "token")
+    with start(variant="jwt-kept") as keeping:
+        first, second = (json.loads(ask(keeping)[2]) for _ in range(2))
+        assert first["access_token"] == second["access_token"]
+        other = ask(keeping, auth=b64(":".join(keeping.clients["second"])))[2]
+        assert json.loads(other)["access_token"] != first["access_token"]
     with start(variant="tokens-reused") as reusing:
         assert ask(reusing)[2] == ask(reusing)[2]
     with start(variant="closes-connections") as closing:

@@ -136,3 +136,29 @@ def test_a_refusal_of_one_kind_takes_its_time(name: str, slow: str, monkeypatch:
             assert (len(slept) > before) == (known == (slow != "nobody"))
         assert outcome(ask(endpoint)) == (200, "token")
     assert min(slept) >= 0.06
+
+
+# Variants
+
+
+def test_a_client_may_be_bound_to_one_method_and_another_to_none() -> None:
+    with start("rfc6749", variant="bound-to-basic") as endpoint:
+        posted = f"{GRANT}&client_id={{}}&client_secret={{}}"
+        mine = posted.format(endpoint.client_id, endpoint.client_secret)
+        assert outcome(ask(endpoint, auth=None, body=mine)) == (401, "invalid_client")
+        assert outcome(ask(endpoint, auth=None, body=posted.format(*endpoint.clients["second"]))) == (200, "token")
+
+
+def test_a_client_that_may_not_use_the_grant_may_be_unknown_here(endpoint: Endpoint) -> None:
+    profile = "passport" if endpoint.token_path.startswith("/passport") else "rfc6749"
+    with start(profile, variant="unentitled-invalid-client") as running:
+        assert outcome(ask(running, auth=as_client(running, "unentitled"))) == (401, "invalid_client")
+
+
+def test_slow_hashing_is_the_same_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    with start(variant="slow-hashing") as endpoint:
+        for pair in (f"{endpoint.client_id}:x", "nobody:x", f"{endpoint.client_id}:{endpoint.client_secret}"):
+            ask(endpoint, auth=credential(endpoint, pair))
+    assert slept == [slept[0]] * 3

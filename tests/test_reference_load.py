@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.reference import DEFECTS, Endpoint, start
-from conformance.reference.defects import load
+from conformance.reference import DEFECTS, Endpoint, behaviour, start
 from tests.test_reference import PROFILES, ask, b64, outcome, parts, request
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ CROWDED = {name for name in DEFECTS if name.startswith("load-")} - {"load-retry-
 @pytest.fixture(autouse=True)
 def _slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine does not send a burst within a few milliseconds."""
-    monkeypatch.setattr(load, "HOLD", 0.15)
+    monkeypatch.setattr(behaviour, "HOLD", 0.15)
 
 
 def burst(endpoint: Endpoint, size: int) -> list[bytes]:
@@ -77,3 +76,11 @@ def test_a_limit_of_guesses_may_say_wrongly_when_to_come_back() -> None:
         assert [status for status, _, _ in answers] == [401] * 8 + [429]
         assert answers[-1][1]["retry-after"] == "0.5"
         assert outcome(ask(endpoint)) == (200, "token")
+
+
+@pytest.mark.parametrize(("name", "status"), [("limits-bursts", 429), ("overloaded-503", 503)])
+def test_a_variant_limits_bursts_and_says_when_to_come_back(name: str, status: int) -> None:
+    with start(variant=name) as endpoint:
+        answers = burst(endpoint, 10)
+        assert {parts(answer)[0] for answer in answers} == {200, status}
+        assert not any(failed(answer) or unexplained(answer) for answer in answers)

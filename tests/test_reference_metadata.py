@@ -63,3 +63,32 @@ def test_what_a_defect_does_to_the_answers_of_the_endpoint_leaves_its_metadata_a
     with start(defects=["succ-201", "succ-text-html"]) as endpoint:
         assert outcome(ask(endpoint))[0] == 201
         assert members(endpoint)["issuer"] == endpoint.base_url
+
+
+@pytest.mark.parametrize(
+    ("variant", "target", "issuer"),
+    [
+        ("metadata-openid", OPENID, ""),
+        ("metadata-beside", f"/passport/oauth{OPENID}", "/passport/oauth"),
+        ("metadata-rich", OAUTH, ""),
+    ],
+)
+def test_metadata_may_lie_elsewhere_or_say_more(variant: str, target: str, issuer: str) -> None:
+    with start(variant=variant) as endpoint:
+        _, fields, body = fetched(endpoint, target)
+        found = json.loads(body)
+        assert fields["content-type"].startswith("application/json")
+        assert found["issuer"] == endpoint.base_url + issuer
+        assert found["token_endpoint"] == endpoint.base_url + endpoint.token_path
+        assert "client_credentials" in found["grant_types_supported"]
+        assert fetched(endpoint, OPENID if target == OAUTH else OAUTH)[0] == 404
+
+
+def test_there_may_be_no_metadata_and_no_methods_in_them() -> None:
+    with start(variant="metadata-absent") as endpoint:
+        assert {fetched(endpoint, target)[0] for target in (OAUTH, OPENID)} == {404}
+    with start("rfc6749", variant="metadata-default-methods") as endpoint:
+        assert "token_endpoint_auth_methods_supported" not in members(endpoint)
+    with start("rfc6749", variant="pages-everywhere") as endpoint:
+        status, fields, _ = fetched(endpoint, OPENID)
+        assert (status, fields["content-type"].partition(";")[0]) == (200, "text/html")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.reference import DEFECTS, Endpoint, start
+from conformance.reference import DEFECTS, VARIANTS, Endpoint, start
 from conformance.reference.tls import Tls, certificate_file, server_context
 from tests.test_reference import PROFILES, credential, outcome, parts, request, talk
 
@@ -202,3 +202,22 @@ def test_a_defect_shows_to_who_speaks_no_tls(name: str, secret: str | None, expe
         pair = f"{endpoint.client_id}:{endpoint.client_secret if secret is None else secret}"
         assert outcome(parts(talk(endpoint, request(endpoint, auth=credential(endpoint, pair))))) == expected
         assert talk_securely(endpoint, request(endpoint)).startswith(b"HTTP/1.1 200 ")
+
+
+# Variants
+
+
+def test_a_request_without_tls_may_be_redirected_or_hung_up_on() -> None:
+    with start(variant="tls-plain-redirected", tls=True) as endpoint:
+        status, fields, _ = parts(talk(endpoint, request(endpoint)))
+        assert (status, fields["location"]) == (308, endpoint.base_url + endpoint.token_path)
+    with start(variant="tls-plain-closed", tls=True) as endpoint:
+        assert talk(endpoint, request(endpoint)) in (b"", b"(reset)")
+
+
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.needs.tls])
+def test_a_variant_answers_over_tls(name: str) -> None:
+    with start(variant=name, tls=True) as endpoint:
+        received = talk_securely(endpoint, request(endpoint))
+        assert received.startswith(b"HTTP/1.1 200 ")
+        assert (b"\r\nStrict-Transport-Security: " in received) == (name == "tls-strict-transport")

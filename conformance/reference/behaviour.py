@@ -7,6 +7,8 @@ is already there, so that several changes hold at once.
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
         def __call__(self, answer: Answer, *, close: bool, head: bool) -> bytes:
             """The octets of a response."""
 
+
+POOL = 6
+"""Requests that are served side by side; more than a run sends by default, fewer than a burst has."""
+
+HOLD = 0.03
+"""Seconds that a request keeps its place."""
 
 LINE = rb"(?im)^(%s:)[ \t]*([^\r\n]*)(\r\n|\Z)"
 """A line of the field with that name."""
@@ -113,6 +121,22 @@ def ahead(correct: Behaviour, step: Callable[[Request, Site], Answer | None]) ->
 
     def decide(behaviour: Behaviour, request: Request, site: Site) -> Answer:
         return step(request, site) or inner(behaviour, request, site)
+
+    return replace(correct, decide=decide)
+
+
+def pooled(correct: Behaviour, beyond: Callable[[], Answer]) -> Behaviour:
+    """The requests for which no place is free get another answer."""
+    inner, places = correct.decide, threading.Semaphore(POOL)
+
+    def decide(behaviour: Behaviour, request: Request, site: Site) -> Answer:
+        if not places.acquire(blocking=False):
+            return beyond()
+        try:
+            time.sleep(HOLD)
+            return inner(behaviour, request, site)
+        finally:
+            places.release()
 
     return replace(correct, decide=decide)
 

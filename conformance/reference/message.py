@@ -31,6 +31,7 @@ REASONS = {
     201: "Created",
     302: "Found",
     307: "Temporary Redirect",
+    308: "Permanent Redirect",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.reference.behaviour import Behaviour, Hangup, failing, finishing, html, with_field
+from conformance.reference.behaviour import Behaviour, Hangup, failing, finishing, html, pooled, with_field
 from conformance.reference.message import Answer, Request, page
 from conformance.reference.planting import planted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conformance.reference.oauth import Failure, Site
-
-POOL = 6
-"""Requests that are served side by side; more than a run sends by default, fewer than a burst has."""
-
-HOLD = 0.03
-"""Seconds that a request keeps its place."""
+    from conformance.reference.oauth import Failure
 
 GUESSES = 8
-
-
-def pooled(correct: Behaviour, beyond: Callable[[], Answer]) -> Behaviour:
-    """The requests for which no place is free get another answer."""
-    inner, places = correct.decide, threading.Semaphore(POOL)
-
-    def decide(behaviour: Behaviour, request: Request, site: Site) -> Answer:
-        if not places.acquire(blocking=False):
-            return beyond()
-        try:
-            time.sleep(HOLD)
-            return inner(behaviour, request, site)
-        finally:
-            places.release()
-
-    return replace(correct, decide=decide)
 
 
 @planted("load-pool-500", "LOAD-001")

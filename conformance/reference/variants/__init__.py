@@ -3,6 +3,6 @@
 One module a subject; importing this package registers them all.
 """
 
-from conformance.reference.variants import answer, client, edge, request
+from conformance.reference.variants import answer, client, edge, metadata, request
 
-__all__ = ["answer", "client", "edge", "request"]
+__all__ = ["answer", "client", "edge", "metadata", "request"]

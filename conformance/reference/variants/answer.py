@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import re
+import secrets
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference.behaviour import Behaviour, adding, finishing, with_field
+from conformance.reference.behaviour import Behaviour, adding, ahead, finishing, with_field
 from conformance.reference.jwt import signed
+from conformance.reference.message import Answer, page
+from conformance.reference.oauth import LIFETIME
 from conformance.reference.planting import variant
 
 if TYPE_CHECKING:
-    from conformance.reference.message import Answer, Request
-    from conformance.reference.oauth import Site
+    from conformance.reference.message import Request
+    from conformance.reference.oauth import Failure, Site
 
 
 @variant("charset-and-extra-members")
@@ -81,3 +88,101 @@ def tokens_reused(correct: Behaviour) -> Behaviour:
         return dict(kept)
 
     return replace(correct, token_members=members)
+
+
+@variant("short-tokens")
+def short_tokens(correct: Behaviour) -> Behaviour:
+    """Tokens have 22 characters, as many as 128 random bits need."""
+    return adding(correct, lambda members: {**members, "access_token": secrets.token_urlsafe(16)})
+
+
+@variant("long-tokens")
+def long_tokens(correct: Behaviour) -> Behaviour:
+    """Tokens have some thousand characters of every kind that may stand in them, and padding."""
+
+    def long() -> str:
+        return f"{secrets.token_urlsafe(2048)}.~+/{base64.b64encode(secrets.token_bytes(16)).decode()}"
+
+    return adding(correct, lambda members: {**members, "access_token": long()})
+
+
+@variant("at-jwt-tokens")
+def at_jwt_tokens(correct: Behaviour) -> Behaviour:
+    """Tokens are JWTs that claim the profile for access tokens."""
+    inner = correct.token_members
+
+    def members(scope: str | None, site: Site) -> dict[str, Any]:
+        token = signed(site, scope or " ".join(site.scopes), "at+jwt")
+        return {**inner(scope, site), "access_token": token}
+
+    return replace(correct, token_members=members)
+
+
+@variant("jwt-kept")
+def jwt_kept(correct: Behaviour) -> Behaviour:
+    """A JWT is handed out until it expires, and expires_in counts down."""
+    inner = correct.token_members
+
+    def members(scope: str | None, site: Site) -> dict[str, Any]:
+        made, token = site.memory.setdefault(
+            f"jwt {site.role} {scope}", (int(time.time()), signed(site, scope or " ".join(site.scopes)))
+        )
+        left = max(made + LIFETIME - int(time.time()), 1)
+        return {**inner(scope, site), "access_token": token, "expires_in": left}
+
+    return replace(correct, token_members=members)
+
+
+@variant("errors-explained")
+def errors_explained(correct: Behaviour) -> Behaviour:
+    """Refusals have every legal character in their description, a link, and members of their own."""
+    legal = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in '"\\')
+    inner = correct.error_members
+
+    def members(failure: Failure, request: Request, site: Site) -> dict[str, Any]:
+        made = inner(failure, request, site)
+        link = f"/errors?code={failure.code}#details"
+        return {**made, "error_description": legal, "error_uri": link, "status": failure.status, "details": [None]}
+
+    return replace(correct, error_members=members)
+
+
+@variant("gzip-answers")
+def gzip_answers(correct: Behaviour) -> Behaviour:
+    """Answers are compressed for who accepts that."""
+
+    def change(answer: Answer, request: Request) -> Answer:
+        codings = request.value("Accept-Encoding").replace(" ", "").split(",")
+        if not answer.body or not any(re.fullmatch(r"gzip(;q=(1|0\.\d*[1-9])\S*)?", coding) for coding in codings):
+            return answer
+        packed = replace(with_field(answer, "Content-Encoding", "gzip"), body=gzip.compress(answer.body))
+        return with_field(packed, "Vary", "Accept-Encoding")
+
+    return finishing(correct, change)
+
+
+@variant("unacceptable-406")
+def unacceptable_406(correct: Behaviour) -> Behaviour:
+    """A client that does not accept JSON is answered 406."""
+
+    def step(request: Request, _site: Site) -> Answer | None:
+        accept = ",".join(request.values("Accept")).replace(" ", "")
+        admits = not accept or re.search(r"(\*/\*|application/(\*|json))(?!;q=0(\.0*)?(,|$))", accept)
+        return None if admits else page(406, "not acceptable")
+
+    return ahead(correct, step)
+
+
+@variant("any-origin")
+def any_origin(correct: Behaviour) -> Behaviour:
+    """Pages of any origin may ask, without the credentials of their visitor."""
+    inner = correct.other_method
+
+    def other_method(behaviour: Behaviour, request: Request, site: Site) -> Answer:
+        if request.method != "OPTIONS":
+            return inner(behaviour, request, site)
+        allowed = (("Access-Control-Allow-Methods", "POST"), ("Access-Control-Allow-Headers", "authorization"))
+        return Answer(200, (*allowed, ("Allow", "OPTIONS, POST")))
+
+    opened = finishing(correct, lambda answer, _: with_field(answer, "Access-Control-Allow-Origin", "*"))
+    return replace(opened, other_method=other_method)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference.behaviour import Behaviour, ahead
-from conformance.reference.message import Answer, Request, page
+from conformance.reference.behaviour import Behaviour, ahead, reading
+from conformance.reference.message import Answer, Malformed, Request, page
 from conformance.reference.oauth import FORM, GRANT, INVALID_REQUEST, Failure, Form, Refused, Site, form_decoded
-from conformance.reference.planting import variant
+from conformance.reference.planting import Needs, variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,5 +125,139 @@ def default_scope_stated(correct: Behaviour) -> Behaviour:
     def grant(asked: str | None, site: Site) -> str | None:
         known = [scope for scope in (asked or "").split(" ") if scope in site.scopes]
         return " ".join(known or site.scopes)
+
+    return replace(correct, grant_scope=grant)
+
+
+@variant("content-type-ignored")
+def content_type_ignored(correct: Behaviour) -> Behaviour:
+    """Nobody looks at Content-Type: every body is read as a form."""
+    return replace(correct, pick_media_type=lambda _values: FORM)
+
+
+@variant("multipart-accepted")
+def multipart_accepted(correct: Behaviour) -> Behaviour:
+    """A multipart body is read as the form that it holds."""
+    inner = correct.read_form
+
+    def read(request: Request) -> Form:
+        boundary = re.search(r'multipart/form-data;.*boundary="?([^";]+)', request.value("Content-Type"), re.IGNORECASE)
+        if not boundary:
+            return inner(request)
+        parts = request.body.split(b"--" + boundary[1].encode("latin-1"))
+        found = (re.search(rb'name="([^"]*)".*?\r\n\r\n(.*)\r\n', part, re.DOTALL) for part in parts)
+        return Form(
+            tuple((one[1].decode("utf-8", "replace"), one[2].decode("utf-8", "replace")) for one in found if one)
+        )
+
+    def is_known(value: str) -> bool:
+        return correct.is_form(value) or value.lower().startswith("multipart/form-data")
+
+    return replace(correct, read_form=read, is_form=is_known)
+
+
+@variant("gzip-decoded")
+def gzip_decoded(correct: Behaviour) -> Behaviour:
+    """A body in gzip is decoded; one that only claims to be is refused by the HTTP layer."""
+
+    def receive(request: Request) -> Request:
+        received = correct.receive(request)
+        if received.value("Content-Encoding").lower() != "gzip":
+            return received
+        try:
+            body = gzip.decompress(received.body)
+        except (OSError, EOFError, zlib.error):
+            raise Malformed(400, "the content is not gzip") from None
+        kept = tuple(line for line in received.fields if line.name.lower() != "content-encoding")
+        return replace(received, body=body, fields=kept)
+
+    return replace(correct, receive=receive)
+
+
+@variant("empty-sequences-refused")
+def empty_sequences_refused(correct: Behaviour) -> Behaviour:
+    """A body with nothing before, behind or between its ampersands is refused as invalid_request."""
+
+    def change(form: Form, request: Request) -> Form:
+        if request.body and b"" in request.body.split(b"&"):
+            raise Refused(Failure("form-malformed", INVALID_REQUEST, "the form is malformed"))
+        return form
+
+    return reading(correct, change)
+
+
+@variant("mark-skipped")
+def mark_skipped(correct: Behaviour) -> Behaviour:
+    """A byte order mark before the form is skipped."""
+    inner = correct.read_form
+    return replace(
+        correct, read_form=lambda request: inner(replace(request, body=request.body.removeprefix(b"\xef\xbb\xbf")))
+    )
+
+
+@variant("query-refused")
+def query_refused(correct: Behaviour) -> Behaviour:
+    """A request target with a query is refused as invalid_request."""
+
+    def change(form: Form, request: Request) -> Form:
+        if request.query:
+            raise Refused(Failure("query", INVALID_REQUEST, "the request target has a query"))
+        return form
+
+    return reading(correct, change)
+
+
+@variant("empty-body-411")
+def empty_body_411(correct: Behaviour) -> Behaviour:
+    """A request without a body is answered 411 by the HTTP layer."""
+    return ahead(correct, lambda request, _: None if request.body else page(411, "a body is required"))
+
+
+@variant("origin-refused")
+def origin_refused(correct: Behaviour) -> Behaviour:
+    """A token request with an Origin is refused as invalid_request."""
+
+    def change(form: Form, request: Request) -> Form:
+        if request.values("Origin"):
+            raise Refused(Failure("origin", INVALID_REQUEST, "this client is no page"))
+        return form
+
+    return reading(correct, change)
+
+
+@variant("other-grants")
+def other_grants(correct: Behaviour) -> Behaviour:
+    """The other standard grants are served as well, and what they are sent without is missed."""
+    urn = "urn:ietf:params:oauth:grant-type:"
+    missed = {
+        "authorization_code": "invalid_request",
+        "refresh_token": "invalid_grant",
+        "password": "unauthorized_client",
+        f"{urn}jwt-bearer": "invalid_grant",
+        f"{urn}device_code": "invalid_request",
+        f"{urn}token-exchange": "invalid_request",
+    }
+    inner, described = correct.check_grant, correct.metadata
+
+    def check(form: Form, request: Request) -> None:
+        code = missed.get(form.get("grant_type") or "")
+        if code:
+            raise Refused(Failure("grant-incomplete", code, "the grant is incomplete"))
+        inner(form, request)
+
+    def metadata(issuer: str, site: Site) -> dict[str, Any]:
+        return {**described(issuer, site), "grant_types_supported": [GRANT, *missed]}
+
+    return replace(correct, check_grant=check, metadata=metadata)
+
+
+@variant("scope-demanded", needs=Needs(scope_always=True))
+def scope_demanded(correct: Behaviour) -> Behaviour:
+    """There is no default scope: a request without one is answered invalid_scope."""
+
+    def grant(asked: str | None, site: Site) -> str | None:
+        if asked is None:
+            raise Refused(Failure("scope-missing", "invalid_scope", "a scope is needed"))
+        return correct.grant_scope(asked, site)
 
     return replace(correct, grant_scope=grant)
