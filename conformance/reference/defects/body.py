@@ -243,7 +243,7 @@ def empty_scope(correct: Behaviour) -> Behaviour:
     return refusing(correct, lambda form: "" in form.values("scope"), "invalid_scope")
 
 
-@planted("body-bare-name-500", "BODY-007", "BODY-012", "GRANT-003", "CTYPE-006", "GEN-003")
+@planted("body-bare-name-500", "BODY-007", "BODY-012", "GRANT-003", "CTYPE-006", "DOC-004", "GEN-003")
 def bare_name_500(correct: Behaviour) -> Behaviour:
     """A parameter without an equals sign makes the parser die."""
     return dying(correct, lambda request: any(b"=" not in piece for piece in request.body.split(b"&") if piece))

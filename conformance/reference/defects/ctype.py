@@ -69,7 +69,7 @@ def quoted_charset_500(correct: Behaviour) -> Behaviour:
     return dying_of(correct, lambda value: 'charset="' in value)
 
 
-@planted("ctype-missing-empty-200", "CTYPE-004", "GEN-006", "WIRE-015")
+@planted("ctype-missing-empty-200", "CTYPE-004", "GEN-006", "WIRE-015", "DOC-005")
 def missing_empty_200(correct: Behaviour) -> Behaviour:
     """Without a Content-Type the answer is 200 without a token."""
     return ahead(correct, lambda request, _site: None if types(request) else empty_success())

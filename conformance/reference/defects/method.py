@@ -212,7 +212,7 @@ def origin_reflected(correct: Behaviour) -> Behaviour:
     return finishing(correct, change)
 
 
-@planted("method-origin-500", "METHOD-009", "METHOD-008")
+@planted("method-origin-500", "METHOD-009", "METHOD-008", "DOC-003")
 def origin_500(correct: Behaviour) -> Behaviour:
     """A token request with an Origin that is not on the list makes the application die."""
     return crashing(correct, lambda request: bool(request.values("Origin")))
