@@ -24,7 +24,7 @@ from conformance.reference.behaviour import (
 )
 from conformance.reference.defects.body import GRANT_TYPE, raw_pieces, refusing, respelled
 from conformance.reference.defects.grant import granting
-from conformance.reference.message import Answer, Request, chunk_size, page
+from conformance.reference.message import Answer, Request, page
 from conformance.reference.oauth import (
     GRANT,
     INVALID_CLIENT,
@@ -71,7 +71,7 @@ def first_chunk_alone(correct: Behaviour) -> Behaviour:
         return head
 
     def size(line: bytes) -> int:
-        count = chunk_size(line)
+        count = correct.chunk_size(line)
         seen.first = count if seen.first is None else seen.first
         return count
 
@@ -98,7 +98,7 @@ def credentials_before_type(correct: Behaviour) -> Behaviour:
 
 @planted("gen-charset-name-case", "GEN-001", "CTYPE-003")
 def charset_name_case(correct: Behaviour) -> Behaviour:
-    """A charset parameter whose name is in capitals is refused, the media type in capitals is not."""
+    """A parameter whose name begins with a capital is refused, the media type in capitals is not."""
     return replace(correct, is_form=lambda value: correct.is_form(value) and not re.search(r";\s*[A-Z]", value))
 
 
