@@ -284,15 +284,19 @@ def explain(identifier: str) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="TCP port; 0 takes a free one.")
 @click.option("--profile", type=click.Choice(["passport", "rfc6749"]), default="passport", help="Contract to keep.")
 @click.option("--defect", "defects", metavar="NAME", multiple=True, help="Plant a defect; see list --defects.")
-def serve(port: int, profile: str, defects: tuple[str, ...]) -> None:
-    """Run the embedded endpoint on this machine until interrupted; its first line says where it is, as JSON."""
+@click.option("--tls", is_flag=True, help="Speak TLS; the line names the CA bundle to trust.")
+def serve(port: int, profile: str, defects: tuple[str, ...], *, tls: bool) -> None:
+    """Run the embedded endpoint on this machine until interrupted.
+
+    Its first line is JSON: where it is, its clients and their secrets.
+    """
     from conformance import listing, reference  # noqa: PLC0415
 
     for name in defects:
         if name not in reference.DEFECTS:
             fail(f"--defect {name!r}: there is no such defect{listing.did_you_mean(name, reference.DEFECTS)}")
     try:
-        endpoint = reference.start(profile, defects=defects, port=port)
+        endpoint = reference.start(profile, defects=defects, port=port, tls=tls)
     except ValueError as error:
         fail(f"--defect: {error}")
     except OSError as error:

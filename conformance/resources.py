@@ -41,6 +41,16 @@ def openapi_text(name: str) -> str:
     return (openapi_folder() / name).read_text(encoding="utf-8")
 
 
+def package_file(folder: str, name: str) -> Path:
+    """The place of a data file inside the package.
+
+    Args:
+        folder: folder inside the package, such as ``reference/certificates``.
+        name: file name.
+    """
+    return Path(str(PACKAGE), *folder.split("/"), name)
+
+
 def package_text(folder: str, name: str) -> str:
     """The text of a data file inside the package.
 

@@ -12,19 +12,6 @@ from conformance.target import Credentials, Limits, Secret, target_at
 if TYPE_CHECKING:
     from conformance.engine import Run
 
-# The valid request itself is refused, so nothing can be judged: that is a cause of its own, and exit code 3.
-CLOSES_THE_GATE = {"auth-bare-refused", "auth-basic-refused", "ctype-form-refused"}
-
-# Seen only where the valid request carries a scope.
-NEEDS_A_SCOPE = {"req-scope-demanded"}
-
-# Seen only where two scopes are configured.
-NEEDS_TWO_SCOPES = {"body-scopes-joined"}
-
-# Seen only where the secret has characters that form encoding changes, or such that Base64 has + and / in it.
-NEEDS_AN_ODD_SECRET = {"auth-form-not-decoded", "auth-url-safe-500"}
-ODD_SECRET = "s~~~t???u+v%w&x=y z0123456789"
-
 PROFILES = ("passport", "rfc6749")
 
 
@@ -39,17 +26,18 @@ def run_of(
 ) -> Run:
     """A run against the embedded endpoint with one defect or variant, of every row or of those of the edge alone."""
     profile = profiles.load(name, Path.cwd())
-    if defect in NEEDS_A_SCOPE:
+    chosen = reference.DEFECTS.get(defect) or reference.VARIANTS.get(variant or "")
+    needs = chosen.needs if chosen else reference.NOTHING
+    if needs.scope_always:
         profile = replace(profile, default_scope=False)
-    scope = "read write" if defect in NEEDS_TWO_SCOPES else "read"
     cases = case.built_in()
     asked = tuple(one for one in cases if one.requirement.edge) if edge_alone else cases
-    secret = ODD_SECRET if defect in NEEDS_AN_ODD_SECRET else None
     planted = [defect] if defect else []
-    with reference.start(name, defects=planted, variant=variant, client_secret=secret) as endpoint:
+    with reference.start(name, defects=planted, variant=variant, client_secret=needs.secret, tls=needs.tls) as endpoint:
         client = Credentials(endpoint.client_id, Secret(endpoint.client_secret))
         # A defect that moves the endpoint is judged where the document says it is.
-        target = replace(target_at(endpoint.base_url, endpoint.token_path, client), scope=scope)
+        target = target_at(endpoint.base_url, endpoint.token_path, client)
+        target = replace(target, scope=needs.scope, ca_bundle=endpoint.ca_bundle)
         inquiry = engine.Inquiry(
             target,
             profile,
@@ -64,10 +52,12 @@ def run_of(
 
 def missed(run: Run, name: str) -> str:
     """Why a run did not find a planted defect under its own name; empty where it did."""
-    if name in CLOSES_THE_GATE:
+    if reference.DEFECTS[name].closes_gate:
         return "" if run.result.verdict == "unusable" else f"the run is {run.result.verdict}, not unusable"
     row = reference.DEFECTS[name].violates[0]
-    main = next(one for one in run.result.cases if one.case.id == row)
+    main = next((one for one in run.result.cases if one.case.id == row), None)
+    if main is None:
+        return f"{row} is no case of this run"
     # A row that fails the run may have answers that it only warns of.
     if main.verdict not in ("failed", "warning", main.case.requirement.unmet):
         return f"{row} is {main.verdict}: {main.reason}"

@@ -126,6 +126,13 @@ def test_an_installed_wheel_is_the_one_that_is_run(installed: Path, tmp_path: Pa
     assert as_script.stdout == as_module.stdout != ""
 
 
+def test_an_installed_wheel_brings_the_certificates_of_its_endpoint(installed: Path, tmp_path: Path) -> None:
+    code = "from conformance.reference import start\nwith start(tls=True) as endpoint: print(endpoint.ca_bundle)"
+    place = Path(ran(installed / "python", "-c", code, cwd=tmp_path).stdout.strip())
+    assert place.is_relative_to(installed.parent)
+    assert place.read_text().startswith("-----BEGIN CERTIFICATE-----")
+
+
 def test_an_installed_wheel_brings_its_plugin(installed: Path, tmp_path: Path) -> None:
     words = ("-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "conformance.cases", "-k", "CTYPE-009")
     done = ran(installed / "python", *words, cwd=tmp_path)

@@ -7,12 +7,16 @@ is already there, so that several changes hold at once.
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.reference import oauth
 from conformance.reference.message import OWS, Answer, Malformed, Request, chunk_size, framed, trimmed
+from conformance.reference.metadata import metadata, well_known
+from conformance.reference.tls import MODERN, Tls, refuse_plain
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -25,6 +29,12 @@ if TYPE_CHECKING:
         def __call__(self, answer: Answer, *, close: bool, head: bool) -> bytes:
             """The octets of a response."""
 
+
+POOL = 6
+"""Requests that are served side by side; more than a run sends by default, fewer than a burst has."""
+
+HOLD = 0.03
+"""Seconds that a request keeps its place."""
 
 LINE = rb"(?im)^(%s:)[ \t]*([^\r\n]*)(\r\n|\Z)"
 """A line of the field with that name."""
@@ -58,6 +68,9 @@ def _as_made(answer: Answer, _request: Request, _site: Site) -> Answer:
 class Behaviour:
     """The steps of the endpoint, each a function; the defaults are the correct ones."""
 
+    # The connection
+    tls: Tls = MODERN
+    plain: Callable[[Behaviour, Request, Site], Answer] = refuse_plain
     # The HTTP layer
     header_section: Callable[[bytes], bytes] | None = None
     field_value: Callable[[bytes], bytes] = trimmed
@@ -70,23 +83,26 @@ class Behaviour:
     token_path: str | None = None
     elsewhere: Callable[[Request, Site], Answer] = oauth.elsewhere
     other_method: Callable[[Behaviour, Request, Site], Answer] = oauth.other_method
+    well_known: Callable[[Behaviour, Request, Site], Answer] = well_known
+    metadata: Callable[[str, Site], dict[str, Any]] = metadata
     decide: Callable[[Behaviour, Request, Site], Answer] = oauth.decide
     # The request
     pick_media_type: Callable[[tuple[str, ...]], str] = oauth.pick_media_type
     is_form: Callable[[str], bool] = oauth.is_form
     read_form: Callable[[Request], Form] = oauth.read_form
     # The client
-    authenticate: Callable[[Behaviour, Request, Form, Site], None] = oauth.authenticate
+    authenticate: Callable[[Behaviour, Request, Form, Site], str] = oauth.authenticate
     credentials: Callable[[Behaviour, bytes, Site], tuple[Pair, ...]] = oauth.credentials
     unwrap: Callable[[bytes, Site], bytes] = oauth.unwrap
     decode: Callable[[bytes], bytes] = oauth.decode
     split: Callable[[bytes], Pair] = oauth.split
-    check: Callable[[Behaviour, tuple[Pair, ...], Site], None] = oauth.check
-    check_posted: Callable[[Behaviour, Form, Site], None] = oauth.check_posted
+    check: Callable[[Behaviour, tuple[Pair, ...], Site], str] = oauth.check
+    check_posted: Callable[[Behaviour, Form, Site], str] = oauth.check_posted
     same_id: Callable[[bytes, bytes], bool] = oauth.same
     same_secret: Callable[[bytes, bytes], bool] = oauth.same
     # The grant
     check_grant: Callable[[Form, Request], None] = oauth.check_grant
+    check_entitled: Callable[[Site], None] = oauth.check_entitled
     grant_scope: Callable[[str | None, Site], str | None] = oauth.grant_scope
     # The answer
     token_members: Callable[[str | None, Site], dict[str, Any]] = oauth.token_members
@@ -105,6 +121,22 @@ def ahead(correct: Behaviour, step: Callable[[Request, Site], Answer | None]) ->
 
     def decide(behaviour: Behaviour, request: Request, site: Site) -> Answer:
         return step(request, site) or inner(behaviour, request, site)
+
+    return replace(correct, decide=decide)
+
+
+def pooled(correct: Behaviour, beyond: Callable[[], Answer]) -> Behaviour:
+    """The requests for which no place is free get another answer."""
+    inner, places = correct.decide, threading.Semaphore(POOL)
+
+    def decide(behaviour: Behaviour, request: Request, site: Site) -> Answer:
+        if not places.acquire(blocking=False):
+            return beyond()
+        try:
+            time.sleep(HOLD)
+            return inner(behaviour, request, site)
+        finally:
+            places.release()
 
     return replace(correct, decide=decide)
 

@@ -26,11 +26,17 @@ def _member(value: dict[str, Any]) -> str:
     return _part(json.dumps(value, separators=(",", ":")).encode())
 
 
-def signed(site: Site, scope: str) -> str:
-    """A signed token for the client that carries that scope and lives for ``LIFETIME`` seconds."""
+def signed(site: Site, scope: str, kind: str = "JWT") -> str:
+    """A signed token for the client that asks, which carries that scope and lives for ``LIFETIME`` seconds.
+
+    Args:
+        site: who asks.
+        scope: the claim of that name.
+        kind: the header member ``typ``.
+    """
     now = int(time.time())
     claims = {
-        "iss": "https://issuer.example",
+        "iss": site.origin,
         "aud": "https://api.example",
         "sub": site.client_id,
         "client_id": site.client_id,
@@ -39,5 +45,5 @@ def signed(site: Site, scope: str) -> str:
         "jti": secrets.token_urlsafe(16),
         "scope": scope,
     }
-    text = f"{_member({'alg': 'HS256', 'typ': 'JWT'})}.{_member(claims)}"
+    text = f"{_member({'alg': 'HS256', 'typ': kind})}.{_member(claims)}"
     return f"{text}.{_part(hmac.new(KEY, text.encode(), hashlib.sha256).digest())}"

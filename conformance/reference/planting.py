@@ -1,4 +1,4 @@
-"""Planted defects: how one is declared, and the register of all of them."""
+"""Planted defects and variants: how one is declared, and the registers of both."""
 
 from __future__ import annotations
 
@@ -25,11 +25,15 @@ class Needs:
         scope: the scopes that the client may ask for, with spaces between them.
         scope_always: whether the valid request carries them.
         secret: the secret of the client, where a random one would not do.
+        clients: whether the run knows the further clients of the endpoint.
+        tls: whether the endpoint is asked over TLS.
     """
 
     scope: str = "read"
     scope_always: bool = False
     secret: str | None = field(default=None, repr=False)
+    clients: bool = False
+    tls: bool = False
 
 
 NOTHING = Needs()
@@ -59,8 +63,25 @@ class Defect:
     closes_gate: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A server that conforms and yet answers otherwise.
+
+    Args:
+        name: what is different.
+        meaning: the same in one line.
+        needs: what a run has to be given so that it shows, or so that the valid request is granted at all.
+    """
+
+    name: str
+    meaning: str
+    needs: Needs = NOTHING
+
+
 DEFECTS: dict[str, Defect] = {}
 CHANGES: dict[str, Change] = {}
+VARIANTS: dict[str, Variant] = {}
+ADJUSTMENTS: dict[str, Change] = {}
 
 
 def planted(
@@ -84,6 +105,22 @@ def planted(
         meaning = (change.__doc__ or "").strip().splitlines()[0]
         DEFECTS[name] = Defect(name, meaning, violates, profiles, needs, closes_gate)
         CHANGES[name] = change
+        return change
+
+    return register
+
+
+def variant(name: str, *, needs: Needs = NOTHING) -> Callable[[Change], Change]:
+    """Registers a change of the correct behaviour as a variant; its docstring says what is different.
+
+    Args:
+        name: what is different.
+        needs: what a run has to be given.
+    """
+
+    def register(change: Change) -> Change:
+        VARIANTS[name] = Variant(name, (change.__doc__ or "").strip().splitlines()[0], needs)
+        ADJUSTMENTS[name] = change
         return change
 
     return register

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from conformance.reference.behaviour import Behaviour, Hangup, Silence, html
 from conformance.reference.message import Answer, Ended, Malformed, Request, Stream, framed, read_request
-from conformance.reference.oauth import Site, respond
+from conformance.reference.oauth import MAIN, Client, Site, respond
+from conformance.reference.tls import HANDSHAKE, certificate_file, server_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
     from typing import Self
+
+    Respond = Callable[[Behaviour, Request, Site], Answer]
 
 HOST = "127.0.0.1"
 BACKLOG = 128
@@ -30,21 +33,23 @@ class Endpoint:
     """A running token endpoint; a context manager that ends it.
 
     Args:
-        site: the registered client and the path.
+        site: the registered clients and the path.
         behaviour: what the endpoint does.
         port: TCP port on 127.0.0.1; 0 takes a free one.
+        tls: whether it speaks TLS.
 
     Raises:
         OSError: the port is taken.
     """
 
-    def __init__(self, site: Site, behaviour: Behaviour, port: int = 0) -> None:
-        self._site = site
+    def __init__(self, site: Site, behaviour: Behaviour, port: int = 0, *, tls: bool = False) -> None:
         self._behaviour = behaviour
+        self._context = server_context(behaviour.tls) if tls else None
         self._listener = socket.create_server((HOST, port), backlog=BACKLOG)
         self._closing = threading.Event()
         self.host: str = HOST
         self.port: int = self._listener.getsockname()[1]
+        self._site = replace(site, origin=self.base_url)
         self._lock = threading.Lock()
         self._waiting = 0
         self._threads: list[threading.Thread] = []
@@ -58,7 +63,14 @@ class Endpoint:
     @property
     def base_url(self) -> str:
         """Scheme, host and port."""
-        return f"http://{self.host}:{self.port}"
+        if self._context is None:
+            return f"http://{self.host}:{self.port}"
+        return f"https://localhost:{self.port}"
+
+    @property
+    def ca_bundle(self) -> str | None:
+        """The path of the certificate that a client has to trust; None without TLS."""
+        return None if self._context is None else certificate_file("ca")
 
     @property
     def token_path(self) -> str:
@@ -67,7 +79,7 @@ class Endpoint:
 
     @property
     def client_id(self) -> str:
-        """The registered client."""
+        """The main client."""
         return self._site.client_id
 
     @property
@@ -76,8 +88,17 @@ class Endpoint:
         return self._site.client_secret
 
     @property
+    def clients(self) -> Mapping[str, Client]:
+        """The other registered clients by role.
+
+        ``second`` and ``sacrificial`` are clients like the main one, and what happens to the latter harms nobody; the
+        secret of ``special`` has characters that encodings change; ``unentitled`` may not use this grant.
+        """
+        return {role: client for role, client in self._site.clients.items() if role != MAIN}
+
+    @property
     def scopes(self) -> tuple[str, ...]:
-        """The scopes that the client may ask for."""
+        """The scopes that a client may ask for."""
         return self._site.scopes
 
     def __enter__(self) -> Self:
@@ -93,8 +114,9 @@ class Endpoint:
                 return
             self._closing.set()
         for talking in tuple(self._open.values()):
+            # The method of a TLS socket would take its state from the thread that reads it.
             with suppress(OSError):
-                talking.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(talking, socket.SHUT_RDWR)
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         for _ in self._threads:
@@ -116,10 +138,10 @@ class Endpoint:
             with suppress(OSError):
                 sock, _ = self._listener.accept()
                 with sock, suppress(Ended, Hangup), self._away():
-                    self._open[threading.current_thread()] = sock
+                    self._hold(sock)
                     sock.settimeout(IDLE)
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    self._converse(sock)
+                    self._welcome(sock)
 
     @contextmanager
     def _away(self) -> Iterator[None]:
@@ -134,13 +156,30 @@ class Endpoint:
             with self._lock:
                 self._waiting += 1
 
-    def _converse(self, sock: socket.socket) -> None:
+    def _hold(self, sock: socket.socket) -> None:
+        """Keeps a connection where ``close`` finds it."""
+        self._open[threading.current_thread()] = sock
+        if self._closing.is_set():
+            raise Ended
+
+    def _welcome(self, sock: socket.socket) -> None:
+        if self._context is None:
+            self._converse(sock, respond)
+        elif sock.recv(1, socket.MSG_PEEK) != HANDSHAKE:
+            self._converse(sock, self._behaviour.plain)
+        else:
+            with self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) as secured:
+                self._hold(secured)
+                secured.do_handshake()
+                self._converse(secured, respond)
+
+    def _converse(self, sock: socket.socket, respond_to: Respond) -> None:
         stream = Stream(sock)
         while not self._closing.is_set():
             request: Request | None = None
             try:
                 request = self._read(stream, sock)
-                answer = self._answer(request)
+                answer = self._answer(request, respond_to)
             except Malformed as malformed:
                 answer = replace(self._behaviour.refuse_message(malformed), close=True)
             except Silence:
@@ -161,9 +200,9 @@ class Endpoint:
             stream, lambda: sock.sendall(CONTINUE), steps.field_value, steps.chunk_size, steps.header_section
         )
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request, respond_to: Respond) -> Answer:
         try:
-            return respond(self._behaviour, self._behaviour.receive(request), self._site)
+            return respond_to(self._behaviour, self._behaviour.receive(request), self._site)
         except (Hangup, Silence, Malformed):
             raise
         except Exception:  # noqa: BLE001 - whatever a planted fault raises is its 500
@@ -178,8 +217,12 @@ def _wait_for_the_end(sock: socket.socket) -> None:
 
 def _drain(sock: socket.socket) -> None:
     # Closing with unread octets would send a reset, and the answer could be lost (RFC 9112 9.6).
-    sock.shutdown(socket.SHUT_WR)
     deadline = time.monotonic() + LINGER
+    sock.settimeout(LINGER)
+    if hasattr(sock, "unwrap"):  # TLS says for itself that it ends
+        with suppress(OSError):
+            sock.unwrap()
+    sock.shutdown(socket.SHUT_WR)
     while (left := deadline - time.monotonic()) > 0:
         sock.settimeout(left)
         if not sock.recv(65536):

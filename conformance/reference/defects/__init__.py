@@ -1,19 +1,51 @@
-"""The planted defects, one module an area of the catalogue; importing this package registers them all."""
+"""The planted defects, one module a subject; importing this package registers them all."""
 
 from conformance.reference.defects import (
     auth,
     body,
     cache,
+    challenge,
     client,
     ctype,
+    disc,
+    doc,
+    entitlement,
     err,
+    gen,
     grant,
     hdr,
+    length,
+    load,
     method,
     req,
+    size,
     succ,
+    tls,
     token,
     wire,
 )
 
-__all__ = ["auth", "body", "cache", "client", "ctype", "err", "grant", "hdr", "method", "req", "succ", "token", "wire"]
+__all__ = [
+    "auth",
+    "body",
+    "cache",
+    "challenge",
+    "client",
+    "ctype",
+    "disc",
+    "doc",
+    "entitlement",
+    "err",
+    "gen",
+    "grant",
+    "hdr",
+    "length",
+    "load",
+    "method",
+    "req",
+    "size",
+    "succ",
+    "tls",
+    "token",
+    "wire",
+]

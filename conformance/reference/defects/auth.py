@@ -20,7 +20,7 @@ from conformance.reference.behaviour import (
     silent,
     with_field,
 )
-from conformance.reference.defects.client import header_wins, registered
+from conformance.reference.defects.client import in_body, in_header, registered
 from conformance.reference.oauth import INVALID_CLIENT, PASSPORT, RFC6749, Failure, Form, Pair, Refused, Site
 from conformance.reference.planting import ODD_SECRET, planted
 
@@ -30,20 +30,24 @@ if TYPE_CHECKING:
     from conformance.reference.message import Answer, Request
 
 
-def challenging(correct: Behaviour, change: Callable[[Failure, Request, Site], tuple[str, ...] | None]) -> Behaviour:
-    """The challenge is another one where the change gives one."""
-    inner = correct.challenges
-
-    def challenges(failure: Failure, request: Request, site: Site) -> tuple[str, ...]:
-        other = change(failure, request, site)
-        return inner(failure, request, site) if other is None else other
-
-    return replace(correct, challenges=challenges)
-
-
 def stating(correct: Behaviour, status: int, *causes: str) -> Behaviour:
     """Refusals for those causes have another status."""
     return failing(correct, lambda failure, _request: replace(failure, status=status), *causes)
+
+
+UNKNOWN = (
+    *("AUTH-009", "AUTH-012", "AUTH-014", "AUTH-024", "AUTH-025", "AUTH-027", "AUTH-031", "AUTH-034", "AUTH-035"),
+    *("AUTH-036", "ERR-010", "GRANT-009", "GEN-003"),
+)
+
+
+def dying(correct: Behaviour, cause: str) -> Behaviour:
+    """The application dies where it should refuse for that cause."""
+
+    def crash(_failure: Failure, _request: Request) -> Failure:
+        raise Crash
+
+    return failing(correct, crash, cause)
 
 
 def without_scheme(correct: Behaviour, condition: Callable[[bytes], bool]) -> Behaviour:
@@ -84,8 +88,8 @@ def basic_empty_200(correct: Behaviour) -> Behaviour:
     """Valid credentials after the word Basic are answered 200 without a token."""
 
     def step(request: Request, site: Site) -> Answer | None:
-        valid = f"Basic {base64.b64encode(registered(site)).decode()}"
-        return empty_success() if request.value("Authorization") == valid else None
+        valid = [f"Basic {base64.b64encode(pair).decode()}" for pair in registered(site)]
+        return empty_success() if request.value("Authorization") in valid else None
 
     return ahead(correct, step)
 
@@ -95,8 +99,8 @@ def bare_empty_200(correct: Behaviour) -> Behaviour:
     """Valid credentials without a scheme are answered 200 without a token."""
 
     def step(request: Request, site: Site) -> Answer | None:
-        valid = base64.b64encode(registered(site)).decode()
-        return empty_success() if request.value("Authorization") == valid else None
+        valid = [base64.b64encode(pair).decode() for pair in registered(site)]
+        return empty_success() if request.value("Authorization") in valid else None
 
     return ahead(correct, step)
 
@@ -106,8 +110,7 @@ def post_empty_200(correct: Behaviour) -> Behaviour:
     """Valid credentials in the body are answered 200 without a token."""
 
     def step(request: Request, site: Site) -> Answer | None:
-        form = correct.read_form(request)
-        right = (form.get("client_id"), form.get("client_secret")) == (site.client_id, site.client_secret)
+        right = in_body(correct.read_form(request), site)
         return empty_success() if right and not request.values("Authorization") else None
 
     return ahead(correct, step)
@@ -117,6 +120,12 @@ def post_empty_200(correct: Behaviour) -> Behaviour:
 def scheme_case(correct: Behaviour) -> Behaviour:
     """The scheme is recognised only as Basic, with a capital B and small letters."""
     return without_scheme(correct, lambda value: not value.startswith(b"Basic "))
+
+
+@planted("auth-two-spellings", "AUTH-005", "GEN-001", profiles=(RFC6749,))
+def two_spellings(correct: Behaviour) -> Behaviour:
+    """The scheme is recognised as Basic and as basic, and in no other spelling."""
+    return without_scheme(correct, lambda value: not value.startswith((b"Basic ", b"basic ")))
 
 
 @planted("auth-one-space", "AUTH-006", profiles=(RFC6749,))
@@ -130,10 +139,11 @@ def twice_500(correct: Behaviour) -> Behaviour:
     """The same valid credentials in Authorization and in the body make the application die."""
     inner = correct.authenticate
 
-    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> None:
-        if form.get("client_secret") == site.client_secret and header_wins(correct, request, form, site):
+    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> str:
+        role = in_header(correct, request, form, site)
+        if role and form.get("client_secret") == site.clients[role].secret:
             raise Crash
-        inner(behaviour, request, form, site)
+        return inner(behaviour, request, form, site)
 
     return replace(correct, authenticate=authenticate)
 
@@ -151,6 +161,24 @@ def missing_403(correct: Behaviour) -> Behaviour:
 def missing_other_code(correct: Behaviour) -> Behaviour:
     """A request without authentication is answered unauthorized_client."""
     return failing(correct, lambda failure, _: replace(failure, code="unauthorized_client"), "no-credentials")
+
+
+@planted("auth-missing-500", "AUTH-007", "AUTH-012", "AUTH-021", "WIRE-015", "DOC-004", "GEN-003")
+def missing_500(correct: Behaviour) -> Behaviour:
+    """A request without authentication makes the application die, for it splits what is not there."""
+    return dying(correct, "no-credentials")
+
+
+@planted("auth-wrong-secret-200", "AUTH-008", "AUTH-014", "AUTH-026", "AUTH-027", "AUTH-033", "GEN-006")
+def wrong_secret_200(correct: Behaviour) -> Behaviour:
+    """A wrong secret is answered 200 with an error inside."""
+    return stating(correct, 200, "wrong-secret")
+
+
+@planted("auth-unknown-500", *UNKNOWN)
+def unknown_500(correct: Behaviour) -> Behaviour:
+    """An unknown client id makes the application die, for it takes the secret of a client that is not there."""
+    return dying(correct, "unknown-client")
 
 
 @planted("auth-wrong-secret-400", "AUTH-008", "AUTH-027")
@@ -181,74 +209,6 @@ def unknown_404(correct: Behaviour) -> Behaviour:
 def both_400(correct: Behaviour) -> Behaviour:
     """Failed authentication in the Authorization field is answered 400 instead of 401."""
     return stating(correct, 400, "wrong-secret", "unknown-client")
-
-
-# Challenges
-
-
-@planted("auth-challenge-bearer", "AUTH-010", profiles=(RFC6749,))
-def challenge_bearer(correct: Behaviour) -> Behaviour:
-    """A failed Basic attempt is challenged with the Bearer scheme alone."""
-    return challenging(correct, lambda _failure, _request, _site: ('Bearer realm="token endpoint"',))
-
-
-@planted("auth-no-realm", "AUTH-011", "GEN-006")
-def no_realm(correct: Behaviour) -> Behaviour:
-    """The Basic challenge has no realm."""
-    return challenging(correct, lambda _failure, _request, _site: ("Basic",))
-
-
-@planted("auth-charset", "AUTH-011")
-def charset(correct: Behaviour) -> Behaviour:
-    """The Basic challenge names a charset other than UTF-8."""
-    value = 'Basic realm="token endpoint", charset="ISO-8859-1"'
-    return challenging(correct, lambda _failure, _request, _site: (value,))
-
-
-@planted("auth-realm-token", "AUTH-011")
-def realm_token(correct: Behaviour) -> Behaviour:
-    """The realm stands without quotes."""
-    return challenging(correct, lambda _failure, _request, _site: ("Basic realm=token",))
-
-
-@planted("auth-no-challenge", "AUTH-012", "AUTH-008", "AUTH-009", "GRANT-009", "WIRE-015", "GEN-006")
-def no_challenge(correct: Behaviour) -> Behaviour:
-    """No 401 has a WWW-Authenticate field."""
-    return challenging(correct, lambda _failure, _request, _site: ())
-
-
-@planted("auth-no-challenge-body", "AUTH-012", "WIRE-015", "GEN-006")
-def no_challenge_body(correct: Behaviour) -> Behaviour:
-    """A 401 has no WWW-Authenticate field where the request has no Authorization field."""
-    return challenging(correct, lambda _failure, request, _site: None if request.values("Authorization") else ())
-
-
-@planted("auth-challenge-echo", "AUTH-036", "ERR-007", "GEN-005")
-def challenge_echo(correct: Behaviour) -> Behaviour:
-    """The realm of the challenge repeats the Authorization value."""
-
-    def echo(_failure: Failure, request: Request, _site: Site) -> tuple[str, ...] | None:
-        given = re.sub(r"[^ !#-\[\]-~]", "", request.value("Authorization"))
-        return (f'Basic realm="{given}"',) if given else None
-
-    return challenging(correct, echo)
-
-
-@planted("auth-challenge-scheme-echo", "AUTH-036", "ERR-007", "GEN-005", "AUTH-012", "AUTH-008", "AUTH-009", "GEN-006")
-def challenge_scheme_echo(correct: Behaviour) -> Behaviour:
-    """The first word of the Authorization value, cut at its padding, is taken for the scheme of the challenge."""
-
-    def echo(_failure: Failure, request: Request, _site: Site) -> tuple[str, ...] | None:
-        word = re.sub(r"[^!-~]", "", (request.value("Authorization").split() or [""])[0].rstrip("="))
-        return (f'{word} realm="token endpoint"',) if word else None
-
-    return challenging(correct, echo)
-
-
-@planted("auth-challenge-no-scheme", "AUTH-036", "AUTH-012", "AUTH-008", "AUTH-009", "AUTH-010", "GRANT-009", "GEN-006")
-def challenge_no_scheme(correct: Behaviour) -> Behaviour:
-    """The challenge starts with its realm; the scheme is missing."""
-    return challenging(correct, lambda _failure, _request, _site: ('realm="token endpoint"',))
 
 
 # Crashes and odd successes
@@ -285,6 +245,17 @@ def dying_of_base64(correct: Behaviour) -> Behaviour:
 def undecodable_500(correct: Behaviour) -> Behaviour:
     """What follows the Basic scheme makes the application die where it is not Base64."""
     return dying_of_base64(correct)
+
+
+@planted("auth-length-500", *BARE_UNDECODABLE)
+def length_500(correct: Behaviour) -> Behaviour:
+    """Characters outside the alphabet are skipped, and what is then too short for Base64 makes the application die."""
+
+    def decode(value: bytes) -> bytes:
+        # This decoder, too, skips what it does not know, and raises where padding is missing.
+        return base64.b64decode(value) or correct.decode(value)
+
+    return replace(correct, decode=decode)
 
 
 @planted("auth-empty-silence", "AUTH-013", "GEN-004")
@@ -343,6 +314,17 @@ def not_utf8_500(correct: Behaviour) -> Behaviour:
     return replace(correct, split=split)
 
 
+@planted("auth-non-ascii-500", "AUTH-035", "AUTH-024", "GEN-003")
+def non_ascii_500(correct: Behaviour) -> Behaviour:
+    """The comparison of secrets takes no characters beyond ASCII, and the application dies of them."""
+
+    def split(octets: bytes) -> Pair:
+        octets.decode("ascii")
+        return correct.split(octets)
+
+    return replace(correct, split=split)
+
+
 @planted("auth-nul-500", "AUTH-024", "AUTH-034", "GEN-003")
 def nul_500(correct: Behaviour) -> Behaviour:
     """A NUL in the client id makes the database refuse the query, and the application die."""
@@ -393,10 +375,10 @@ def client_id_500(correct: Behaviour) -> Behaviour:
     """A client_id in the body, beside Authorization and without a secret, makes the application die."""
     inner = correct.authenticate
 
-    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> None:
+    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> str:
         if request.values("Authorization") and form.get("client_id") and not form.get("client_secret"):
             raise Crash
-        inner(behaviour, request, form, site)
+        return inner(behaviour, request, form, site)
 
     return replace(correct, authenticate=authenticate)
 

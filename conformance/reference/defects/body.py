@@ -95,6 +95,17 @@ def name_escapes(correct: Behaviour) -> Behaviour:
     return respelled(correct, change)
 
 
+@planted("body-value-escapes", "BODY-001", "GEN-001")
+def value_escapes(correct: Behaviour) -> Behaviour:
+    """Percent escapes in the value of grant_type are left as they are."""
+
+    def change(form: Form, request: Request) -> Form:
+        raw = [value for name, value in raw_pieces(request) if form_decoded(name) == GRANT_TYPE.encode()]
+        return form.adding(GRANT_TYPE, raw[0].decode("latin-1")) if len(raw) == 1 else form
+
+    return reading(correct, change)
+
+
 @planted("body-lower-case-hex", "BODY-001", "GEN-001")
 def lower_case_hex(correct: Behaviour) -> Behaviour:
     """Percent escapes with lower-case digits are left as they are."""
@@ -106,6 +117,12 @@ def lower_case_hex(correct: Behaviour) -> Behaviour:
 def plus_kept(correct: Behaviour) -> Behaviour:
     """A plus sign in the body stays one."""
     return respelled(correct, lambda body: body.replace(b"+", b"%2B"))
+
+
+@planted("body-percent-20-kept", "BODY-002", "REQ-004", needs=Needs(scope="read write"))
+def percent_20_kept(correct: Behaviour) -> Behaviour:
+    """A blank that is written as %20 is left as it is, one that is written as a plus sign is not."""
+    return respelled(correct, lambda body: body.replace(b"%20", b"%2520"))
 
 
 @planted("body-blank-refused", "BODY-002")
@@ -206,6 +223,17 @@ def unknown_repeated(correct: Behaviour) -> Behaviour:
     return refusing(correct, lambda form: len({name for name, _ in form.pairs}) < len(form.pairs))
 
 
+@planted("body-unknown-repeated-500", "BODY-006", "GEN-001", "GEN-003")
+def unknown_repeated_500(correct: Behaviour) -> Behaviour:
+    """A repeated parameter that nobody knows is a list and no text, and the application dies of it."""
+
+    def repeated(request: Request) -> bool:
+        names = [name for name, _ in correct.read_form(request).pairs if name not in RECOGNISED]
+        return len(names) > len(set(names))
+
+    return dying(correct, repeated)
+
+
 # Parameters without a value
 
 
@@ -215,10 +243,22 @@ def empty_scope(correct: Behaviour) -> Behaviour:
     return refusing(correct, lambda form: "" in form.values("scope"), "invalid_scope")
 
 
-@planted("body-bare-name-500", "BODY-007", "BODY-012", "GRANT-003", "CTYPE-006", "GEN-003")
+@planted("body-bare-name-500", "BODY-007", "BODY-012", "GRANT-003", "CTYPE-006", "DOC-004", "GEN-003")
 def bare_name_500(correct: Behaviour) -> Behaviour:
     """A parameter without an equals sign makes the parser die."""
     return dying(correct, lambda request: any(b"=" not in piece for piece in request.body.split(b"&") if piece))
+
+
+@planted("body-bare-scope", "BODY-007")
+def bare_scope(correct: Behaviour) -> Behaviour:
+    """A scope without an equals sign is refused, one that is empty behind it is not."""
+
+    def change(form: Form, request: Request) -> Form:
+        if b"scope" in request.body.split(b"&"):
+            raise Refused(Failure("scope-malformed", "invalid_scope", "the scope is malformed"))
+        return form
+
+    return reading(correct, change)
 
 
 @planted("body-empty-client", "BODY-015")
@@ -306,6 +346,12 @@ def broken_escape_500(correct: Behaviour) -> Behaviour:
 def raw_octets_500(correct: Behaviour) -> Behaviour:
     """A body that is no UTF-8 as it stands makes the parser die."""
     return dying(correct, lambda request: request.body.decode("utf-8", "ignore").encode() != request.body)
+
+
+@planted("body-undecodable-value-500", "BODY-010", "BODY-016", "GEN-003")
+def undecodable_value_500(correct: Behaviour) -> Behaviour:
+    """A value that is no UTF-8 once its escapes are undone makes the application die."""
+    return dying(correct, lambda request: any(undecodable(value) for _, value in raw_pieces(request)))
 
 
 @planted("body-nul-hangup", "BODY-010", "GRANT-012", "GEN-004")

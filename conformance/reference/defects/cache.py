@@ -56,3 +56,22 @@ def public(correct: Behaviour) -> Behaviour:
 def age(correct: Behaviour) -> Behaviour:
     """A success has an Age above zero, so it came out of a cache."""
     return success_with(correct, "Age", "12")
+
+
+@planted("cache-no-cache", "CACHE-001", "GEN-006")
+def no_cache(correct: Behaviour) -> Behaviour:
+    """A success has to be checked before it is used again, and may be stored."""
+    return success_with(correct, "Cache-Control", "no-cache, must-revalidate")
+
+
+@planted("cache-misspelled", "CACHE-001", "GEN-006")
+def misspelled(correct: Behaviour) -> Behaviour:
+    """The directive of a success is misspelled, so nobody heeds it."""
+    return success_with(correct, "Cache-Control", "no_store, max-age=0")
+
+
+@planted("cache-content-location", "CACHE-004")
+def content_location(correct: Behaviour) -> Behaviour:
+    """A success says where it can be fetched again, and for how long it is fresh."""
+    located = success_with(correct, "Content-Location", "/tokens/latest")
+    return success_with(located, "Cache-Control", "no-store, max-age=600")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.reference.behaviour import reading
-from conformance.reference.oauth import PASSPORT, RFC6749, Form, Pair, Refused, Site, form_decoded
-from conformance.reference.planting import ODD_SECRET, planted
+from conformance.reference.behaviour import Crash, reading
+from conformance.reference.oauth import MAIN, PASSPORT, RFC6749, Client, Form, Pair, Refused, Site, form_decoded
+from conformance.reference.planting import ODD_SECRET, Needs, planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,26 +18,36 @@ if TYPE_CHECKING:
     from conformance.reference.message import Request
 
 CREDENTIALS = ("client_id", "client_secret")
+OTHERS = Needs(clients=True)
+EXTENDED = ("AUTH-026", "AUTH-008", "AUTH-027", "AUTH-033", "GEN-002")
+TWO_PARTS = ("AUTH-014", "AUTH-025", "AUTH-031", "AUTH-033", "AUTH-035", "GEN-003")
+SLOW = 0.08
+"""Seconds that a deliberately slow hash, or a directory far away, takes."""
 
 
-def letting_in(correct: Behaviour, condition: Callable[[Request, Form, Site], bool]) -> Behaviour:
-    """Who meets the condition passes, whatever else is wrong with its authentication."""
+def letting_in(correct: Behaviour, admitted: Callable[[Request, Form, Site], str | None]) -> Behaviour:
+    """Who is admitted passes under that role, whatever else is wrong with its authentication."""
     inner = correct.authenticate
 
-    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> None:
-        if not condition(request, form, site):
-            inner(behaviour, request, form, site)
+    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> str:
+        return admitted(request, form, site) or inner(behaviour, request, form, site)
 
     return replace(correct, authenticate=authenticate)
 
 
-def header_wins(behaviour: Behaviour, request: Request, form: Form, site: Site) -> bool:
-    """The Authorization field alone authenticates the client."""
+def in_header(behaviour: Behaviour, request: Request, form: Form, site: Site) -> str | None:
+    """The role of the client that the Authorization field alone authenticates."""
+    if not request.values("Authorization"):
+        return None
     try:
-        behaviour.authenticate(behaviour, request, form.without(*CREDENTIALS), site)
+        return behaviour.authenticate(behaviour, request, form.without(*CREDENTIALS), site)
     except Refused:
-        return False
-    return bool(request.values("Authorization"))
+        return None
+
+
+def in_body(form: Form, site: Site) -> str | None:
+    """The role of the client whose credentials the body holds."""
+    return site.holder(form.get("client_id"), form.get("client_secret"))
 
 
 def respelling(correct: Behaviour, spellings: Callable[[bytes, Site], tuple[bytes, ...]]) -> Behaviour:
@@ -55,17 +66,40 @@ def respelling(correct: Behaviour, spellings: Callable[[bytes, Site], tuple[byte
     return replace(correct, credentials=credentials)
 
 
-def registered(site: Site) -> bytes:
-    """The registered pair as one text."""
-    return f"{site.client_id}:{site.client_secret}".encode()
+def slipping(correct: Behaviour, slip: Callable[[Client], bytes]) -> Behaviour:
+    """A client also passes by a wrong spelling of its credentials."""
+
+    def spellings(value: bytes, site: Site) -> tuple[bytes, ...]:
+        return tuple(":".join(client).encode() for client in site.clients.values() if slip(client) == value)
+
+    return respelling(correct, spellings)
+
+
+def registered(site: Site) -> tuple[bytes, ...]:
+    """The registered pairs, each as one text."""
+    return tuple(f"{client.client_id}:{client.secret}".encode() for client in site.clients.values())
 
 
 @planted("auth-none-granted", "AUTH-007", "AUTH-021", "GEN-002")
 def none_granted(correct: Behaviour) -> Behaviour:
     """A request without any client authentication gets a token."""
-    return letting_in(
-        correct, lambda request, form, _: not (request.values("Authorization") or form.get(CREDENTIALS[1]))
-    )
+
+    def admitted(request: Request, form: Form, _site: Site) -> str | None:
+        return None if request.values("Authorization") or form.get("client_secret") else MAIN
+
+    return letting_in(correct, admitted)
+
+
+@planted("auth-id-suffices", "AUTH-007", "GEN-002")
+def id_suffices(correct: Behaviour) -> Behaviour:
+    """A client_id in the body is enough, as if every client were a public one."""
+
+    def admitted(request: Request, form: Form, site: Site) -> str | None:
+        if request.values("Authorization") or form.get("client_secret"):
+            return None
+        return next((role for role, client in site.clients.items() if client.client_id == form.get("client_id")), None)
+
+    return letting_in(correct, admitted)
 
 
 @planted("auth-any-secret", "AUTH-008", "AUTH-026", "AUTH-033", "AUTH-027", "GEN-002")
@@ -78,14 +112,13 @@ def any_secret(correct: Behaviour) -> Behaviour:
 def any_client(correct: Behaviour) -> Behaviour:
     """A client id that nobody registered passes with any secret."""
 
-    def check(behaviour: Behaviour, candidates: tuple[Pair, ...], site: Site) -> None:
-        known = site.client_id.encode()
+    def check(behaviour: Behaviour, candidates: tuple[Pair, ...], site: Site) -> str:
+        known = {client.client_id.lower().encode() for client in site.clients.values()}
         if all(
-            given and secret and given.replace(b"\0", b"").strip().lower() != known.lower()
-            for given, secret in candidates
+            given and secret and given.replace(b"\0", b"").strip().lower() not in known for given, secret in candidates
         ):
-            return
-        correct.check(behaviour, candidates, site)
+            return MAIN
+        return correct.check(behaviour, candidates, site)
 
     return replace(correct, check=check)
 
@@ -100,6 +133,18 @@ def empty_secret(correct: Behaviour) -> Behaviour:
 def truncated_secret(correct: Behaviour) -> Behaviour:
     """Only the first sixteen octets of the secret are compared."""
     return replace(correct, same_secret=lambda given, kept: correct.same_secret(given[:16], kept[:16]))
+
+
+@planted("auth-long-secret-cut", *EXTENDED, needs=Needs(secret="0123456789abcdef" * 5))
+def long_secret_cut(correct: Behaviour) -> Behaviour:
+    """The hash takes the first 72 octets of the secret, and the rest does not matter."""
+    return replace(correct, same_secret=lambda given, kept: correct.same_secret(given[:72], kept[:72]))
+
+
+@planted("auth-longer-secret", *EXTENDED)
+def longer_secret(correct: Behaviour) -> Behaviour:
+    """A secret passes that begins with the right one and goes on."""
+    return replace(correct, same_secret=lambda given, kept: given.startswith(kept))
 
 
 @planted("auth-shorter-secret", "AUTH-026", "GEN-002")
@@ -126,6 +171,17 @@ def nul_secret(correct: Behaviour) -> Behaviour:
     return replace(correct, same_secret=lambda given, kept: correct.same_secret(given.partition(b"\0")[0], kept))
 
 
+@planted("auth-anonymous", "AUTH-014", "GEN-002")
+def anonymous(correct: Behaviour) -> Behaviour:
+    """An empty id with an empty secret passes, as an anonymous bind of a directory does."""
+    inner = correct.check
+
+    def check(behaviour: Behaviour, candidates: tuple[Pair, ...], site: Site) -> str:
+        return MAIN if (b"", b"") in candidates else inner(behaviour, candidates, site)
+
+    return replace(correct, check=check)
+
+
 @planted("auth-split-every-colon", "AUTH-033", "AUTH-015", "GEN-002")
 def split_every_colon(correct: Behaviour) -> Behaviour:
     """The credentials are split at every colon, and what follows the second one is dropped."""
@@ -133,6 +189,34 @@ def split_every_colon(correct: Behaviour) -> Behaviour:
     def split(octets: bytes) -> Pair:
         client_id, secret = correct.split(octets)
         return client_id, secret.partition(b":")[0]
+
+    return replace(correct, split=split)
+
+
+@planted("auth-last-colon", "AUTH-015", profiles=(PASSPORT,), needs=OTHERS)
+def last_colon(correct: Behaviour) -> Behaviour:
+    """The credentials are split at their last colon."""
+
+    def split(octets: bytes) -> Pair:
+        client_id, colon, secret = octets.rpartition(b":")
+        return (client_id, secret) if colon else correct.split(octets)
+
+    return replace(correct, split=split)
+
+
+@planted("auth-one-colon", "AUTH-015", profiles=(PASSPORT,), needs=OTHERS)
+def one_colon(correct: Behaviour) -> Behaviour:
+    """Credentials with more than one colon are refused as malformed."""
+    return replace(correct, split=lambda octets: correct.split(octets if octets.count(b":") == 1 else b""))
+
+
+@planted("auth-two-parts-500", "AUTH-015", *TWO_PARTS, profiles=(PASSPORT,), needs=OTHERS)
+def two_parts_500(correct: Behaviour) -> Behaviour:
+    """The credentials are unpacked into two parts, and more or fewer make the application die."""
+
+    def split(octets: bytes) -> Pair:
+        client_id, secret = octets.split(b":")
+        return client_id, secret
 
     return replace(correct, split=split)
 
@@ -159,52 +243,64 @@ def nul_id(correct: Behaviour) -> Behaviour:
 def query_credentials(correct: Behaviour) -> Behaviour:
     """client_id and client_secret in the query authenticate the client."""
 
-    def condition(request: Request, _form: Form, site: Site) -> bool:
-        found = dict(part.partition("=")[::2] for part in request.query.split("&"))
-        pair = form_decoded(f"{found.get('client_id')}:{found.get('client_secret')}".encode())
-        return pair == registered(site) and not request.values("Authorization")
+    def admitted(request: Request, _form: Form, site: Site) -> str | None:
+        asked = correct.read_form(replace(request, body=request.query.encode()))
+        return None if request.values("Authorization") else in_body(asked, site)
 
-    return letting_in(correct, condition)
+    return letting_in(correct, admitted)
 
 
 @planted("auth-conflict-granted", "AUTH-019")
 def conflict_granted(correct: Behaviour) -> Behaviour:
     """Beside a valid Authorization field a wrong client_secret in the body is ignored."""
-    return letting_in(
-        correct,
-        lambda request, form, site: (
-            form.get("client_secret") not in (None, site.client_secret) and header_wins(correct, request, form, site)
-        ),
-    )
+
+    def admitted(request: Request, form: Form, site: Site) -> str | None:
+        role = in_header(correct, request, form, site)
+        return role if role and form.get("client_secret") not in (None, site.clients[role].secret) else None
+
+    return letting_in(correct, admitted)
 
 
 @planted("auth-body-rescues", "AUTH-032", "GEN-002", profiles=(RFC6749,))
 def body_rescues(correct: Behaviour) -> Behaviour:
     """Right credentials in the body are granted although those in Authorization are wrong."""
 
-    def condition(request: Request, form: Form, site: Site) -> bool:
-        right = (form.get("client_id"), form.get("client_secret")) == (site.client_id, site.client_secret)
+    def admitted(request: Request, form: Form, site: Site) -> str | None:
         one = len(request.values("Authorization")) == 1
-        return right and one and not header_wins(correct, request, form, site)
+        return in_body(form, site) if one and not in_header(correct, request, form, site) else None
 
-    return letting_in(correct, condition)
+    return letting_in(correct, admitted)
 
 
 @planted("auth-body-rescues-undecodable", "AUTH-032", profiles=(RFC6749,))
 def body_rescues_undecodable(correct: Behaviour) -> Behaviour:
     """An Authorization value that is not Base64 is ignored where the body has the right credentials."""
 
-    def condition(request: Request, form: Form, site: Site) -> bool:
-        right = (form.get("client_id"), form.get("client_secret")) == (site.client_id, site.client_secret)
-        return right and request.value("Authorization").lower().startswith("basic #")
+    def admitted(request: Request, form: Form, site: Site) -> str | None:
+        return in_body(form, site) if request.value("Authorization").lower().startswith("basic #") else None
 
-    return letting_in(correct, condition)
+    return letting_in(correct, admitted)
+
+
+@planted("auth-body-rescues-scheme", "AUTH-032", profiles=(RFC6749,))
+def body_rescues_scheme(correct: Behaviour) -> Behaviour:
+    """An Authorization field with another scheme is passed over where the body has the right credentials."""
+
+    def admitted(request: Request, form: Form, site: Site) -> str | None:
+        other = request.values("Authorization") and not request.value("Authorization").lower().startswith("basic ")
+        return in_body(form, site) if other else None
+
+    return letting_in(correct, admitted)
 
 
 @planted("auth-placeholder", "AUTH-030", "GEN-002")
 def placeholder(correct: Behaviour) -> Behaviour:
     """The placeholder of the published samples is left in the configuration as a valid value."""
-    return letting_in(correct, lambda request, _form, _site: request.value("Authorization") == "<<Authorization>>")
+
+    def admitted(request: Request, _form: Form, _site: Site) -> str | None:
+        return MAIN if request.value("Authorization") == "<<Authorization>>" else None
+
+    return letting_in(correct, admitted)
 
 
 @planted("auth-plain-pair", "AUTH-031", profiles=(PASSPORT,))
@@ -217,32 +313,26 @@ def plain_pair(correct: Behaviour) -> Behaviour:
 def swapped_pair(correct: Behaviour) -> Behaviour:
     """Base64 of secret:id passes as well."""
 
-    def swapped(value: bytes, site: Site) -> tuple[bytes, ...]:
-        other = base64.b64encode(f"{site.client_secret}:{site.client_id}".encode())
-        return (registered(site),) if value == other else ()
+    def swapped(client: Client) -> bytes:
+        return base64.b64encode(f"{client.secret}:{client.client_id}".encode())
 
-    return respelling(correct, swapped)
+    return slipping(correct, swapped)
 
 
 @planted("auth-twice-encoded", "AUTH-031", profiles=(PASSPORT,))
 def twice_encoded(correct: Behaviour) -> Behaviour:
     """Credentials that were Base64-encoded twice pass as well."""
 
-    def once(value: bytes, site: Site) -> tuple[bytes, ...]:
-        twice = base64.b64encode(base64.b64encode(registered(site)))
-        return (registered(site),) if value == twice else ()
+    def twice(client: Client) -> bytes:
+        return base64.b64encode(base64.b64encode(":".join(client).encode()))
 
-    return respelling(correct, once)
+    return slipping(correct, twice)
 
 
 @planted("auth-id-alone", "AUTH-031", "GEN-002", profiles=(PASSPORT,))
 def id_alone(correct: Behaviour) -> Behaviour:
     """Base64 of the client id alone passes."""
-
-    def alone(value: bytes, site: Site) -> tuple[bytes, ...]:
-        return (registered(site),) if value == base64.b64encode(site.client_id.encode()) else ()
-
-    return respelling(correct, alone)
+    return slipping(correct, lambda client: base64.b64encode(client.client_id.encode()))
 
 
 @planted("auth-form-not-decoded", "AUTH-016", profiles=(RFC6749,), needs=ODD_SECRET)
@@ -251,6 +341,30 @@ def form_not_decoded(correct: Behaviour) -> Behaviour:
 
     def credentials(behaviour: Behaviour, value: bytes, site: Site) -> tuple[Pair, ...]:
         return correct.credentials(behaviour, value, site)[-1:]
+
+    return replace(correct, credentials=credentials)
+
+
+@planted("auth-decoded-before-split", "AUTH-016", "AUTH-015", profiles=(RFC6749,), needs=OTHERS)
+def decoded_before_split(correct: Behaviour) -> Behaviour:
+    """Id and secret are form-decoded while they are one text, which is then split at its last colon."""
+
+    def credentials(behaviour: Behaviour, value: bytes, site: Site) -> tuple[Pair, ...]:
+        whole = form_decoded(behaviour.decode(behaviour.unwrap(value, site)))
+        client_id, colon, secret = whole.rpartition(b":")
+        return ((client_id, secret),) if colon else (behaviour.split(whole),)
+
+    return replace(correct, credentials=credentials)
+
+
+@planted("auth-plus-kept", "AUTH-016", profiles=(RFC6749,), needs=ODD_SECRET)
+def plus_kept(correct: Behaviour) -> Behaviour:
+    """Percent escapes in Basic are undone, and a plus sign stays one."""
+
+    def credentials(behaviour: Behaviour, value: bytes, site: Site) -> tuple[Pair, ...]:
+        pair = behaviour.split(behaviour.decode(behaviour.unwrap(value, site)))
+        client_id, secret = (form_decoded(part.replace(b"+", b"%2B")) for part in pair)
+        return ((client_id, secret), pair)
 
     return replace(correct, credentials=credentials)
 
@@ -275,3 +389,45 @@ def first_secret(correct: Behaviour) -> Behaviour:
 def last_secret(correct: Behaviour) -> Behaviour:
     """Of two client_secret parameters the last is taken, and the first is ignored."""
     return one_secret(correct, -1)
+
+
+@planted("auth-secrets-500", "AUTH-038", "GEN-003", profiles=(RFC6749,))
+def secrets_500(correct: Behaviour) -> Behaviour:
+    """A client_secret that is sent twice is a list and no text, and the application dies of it."""
+
+    def change(form: Form, _request: Request) -> Form:
+        if len(form.values("client_secret")) > 1:
+            raise Crash
+        return form
+
+    return reading(correct, change)
+
+
+# How long a refusal takes
+
+
+def delaying(correct: Behaviour, cause: str) -> Behaviour:
+    """A refusal for that cause takes longer than one for another."""
+    inner = correct.check
+
+    def check(behaviour: Behaviour, candidates: tuple[Pair, ...], site: Site) -> str:
+        try:
+            return inner(behaviour, candidates, site)
+        except Refused as refused:
+            if refused.failure.cause == cause:
+                time.sleep(SLOW)
+            raise
+
+    return replace(correct, check=check)
+
+
+@planted("auth-known-slow", "AUTH-037", needs=OTHERS)
+def known_slow(correct: Behaviour) -> Behaviour:
+    """The secret of a known client is hashed slowly before it is refused; an unknown client is refused at once."""
+    return delaying(correct, "wrong-secret")
+
+
+@planted("auth-unknown-slow", "AUTH-037", needs=OTHERS)
+def unknown_slow(correct: Behaviour) -> Behaviour:
+    """A client that is unknown here is looked for in a slow directory before it is refused."""
+    return delaying(correct, "unknown-client")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,18 @@ def case(correct: Behaviour) -> Behaviour:
     return replace(correct, is_form=lambda value: value.partition(";")[0].strip() == FORM)
 
 
+@planted("ctype-dotless", "CTYPE-002", "GEN-001")
+def dotless(correct: Behaviour) -> Behaviour:
+    """The media type is put into small letters by the rules of Turkish, where those of I are another letter."""
+    return replace(correct, is_form=lambda value: correct.is_form(value.replace("I", "\u0131")))
+
+
+@planted("ctype-parameter-space", "CTYPE-003", "GEN-001")
+def parameter_space(correct: Behaviour) -> Behaviour:
+    """A parameter counts as one only where no blank stands around its semicolon."""
+    return replace(correct, is_form=lambda value: correct.is_form(value) and not re.search(r"[ \t];|;[ \t]", value))
+
+
 @planted("ctype-parameter", "CTYPE-003", "GEN-001", "DOC-007")
 def parameter(correct: Behaviour) -> Behaviour:
     """The whole value is compared, so a charset parameter makes it another media type."""
@@ -56,7 +69,7 @@ def quoted_charset_500(correct: Behaviour) -> Behaviour:
     return dying_of(correct, lambda value: 'charset="' in value)
 
 
-@planted("ctype-missing-empty-200", "CTYPE-004", "GEN-006", "WIRE-015")
+@planted("ctype-missing-empty-200", "CTYPE-004", "GEN-006", "WIRE-015", "DOC-005")
 def missing_empty_200(correct: Behaviour) -> Behaviour:
     """Without a Content-Type the answer is 200 without a token."""
     return ahead(correct, lambda request, _site: None if types(request) else empty_success())
@@ -72,6 +85,12 @@ def missing_500(correct: Behaviour) -> Behaviour:
 def malformed_500(correct: Behaviour) -> Behaviour:
     """A Content-Type without a slash makes the application die."""
     return dying_of(correct, lambda value: "/" not in value)
+
+
+@planted("ctype-two-slashes-500", "CTYPE-005", "GEN-003")
+def two_slashes_500(correct: Behaviour) -> Behaviour:
+    """A media type with more than one slash cannot be unpacked into two parts, and the application dies."""
+    return dying_of(correct, lambda value: value.count("/") > 1)
 
 
 @planted("ctype-sniffs-json", "CTYPE-006", "GEN-002")
@@ -96,6 +115,18 @@ def json_500(correct: Behaviour) -> Behaviour:
     return dying_of(correct, lambda value: value.startswith("application/json"))
 
 
+@planted("ctype-form-as-json-500", "CTYPE-006", "CTYPE-013", "GEN-003")
+def form_as_json_500(correct: Behaviour) -> Behaviour:
+    """A body that is labelled as JSON and is none, a form among them, makes the application die."""
+
+    def broken(request: Request) -> bool:
+        if types(request)[:1] != () and types(request)[0].lower().startswith("application/json"):
+            json.loads(request.body or b"{}")
+        return False
+
+    return crashing(correct, broken)
+
+
 @planted("ctype-multipart-500", "CTYPE-007", "CTYPE-013", "GEN-003")
 def multipart_500(correct: Behaviour) -> Behaviour:
     """A multipart body makes the application die."""
@@ -118,6 +149,17 @@ def text_500(correct: Behaviour) -> Behaviour:
 def duplicate_500(correct: Behaviour) -> Behaviour:
     """Two Content-Type lines with the same value make the application die."""
     return crashing(correct, lambda request: len(types(request)) > len(set(types(request))))
+
+
+@planted("ctype-second-space-400", "CTYPE-009")
+def second_space_400(correct: Behaviour) -> Behaviour:
+    """A Content-Type line that is not the first one is refused where more than one space follows its colon."""
+
+    def step(request: Request, _site: Site) -> Answer | None:
+        later = [line.raw for line in request.fields if line.name.lower() == "content-type"][1:]
+        return page(400, "bad request") if any(raw.startswith(b"  ") for raw in later) else None
+
+    return ahead(correct, step)
 
 
 @planted("ctype-space-is-conflict", "CTYPE-009")
@@ -148,6 +190,22 @@ def conflict_500(correct: Behaviour) -> Behaviour:
     return crashing(correct, conflicting)
 
 
+@planted("ctype-json-first-500", "CTYPE-011", "GEN-003")
+def json_first_500(correct: Behaviour) -> Behaviour:
+    """JSON as the first of two Content-Type lines makes the application die; as the second one it does not."""
+    return crashing(correct, lambda request: len(types(request)) > 1 and "json" in types(request)[0].lower())
+
+
+@planted("ctype-names-differ-500", "CTYPE-012", "GEN-003")
+def names_differ_500(correct: Behaviour) -> Behaviour:
+    """Content-Type in two spellings of its name makes the application die."""
+
+    def differ(request: Request) -> bool:
+        return len({line.name for line in request.fields if line.name.lower() == "content-type"}) > 1
+
+    return crashing(correct, differ)
+
+
 @planted("ctype-empty-second-500", "CTYPE-012", "GEN-003")
 def empty_second_500(correct: Behaviour) -> Behaviour:
     """An empty Content-Type line beside another one makes the application die."""
@@ -174,6 +232,23 @@ def odd_json_500(correct: Behaviour) -> Behaviour:
     def broken(request: Request) -> bool:
         label = types(request)[0].lower() if types(request) else ""
         return label.startswith("application/json") and request.body[:1] in (b"[", b"n")
+
+    return crashing(correct, broken)
+
+
+@planted("ctype-json-number-500", "CTYPE-013", "GEN-003")
+def json_number_500(correct: Behaviour) -> Behaviour:
+    """A grant_type in JSON that is no text makes the application die."""
+
+    def broken(request: Request) -> bool:
+        label = types(request)[0].lower() if types(request) else ""
+        if not label.startswith("application/json"):
+            return False
+        try:
+            members = json.loads(request.body)
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(members, dict) and not isinstance(members.get("grant_type", ""), str)
 
     return crashing(correct, broken)
 

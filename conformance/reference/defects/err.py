@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference.behaviour import Behaviour, ahead, failing, finishing, html, with_field
-from conformance.reference.message import Answer, Request, page
-from conformance.reference.oauth import INVALID_REQUEST, Failure, Site, form_decoded
+from conformance.reference.behaviour import Behaviour, ahead, failing, finishing, html, misreading, with_field
+from conformance.reference.message import Answer, Malformed, Request, page
+from conformance.reference.oauth import INVALID_REQUEST, RECOGNISED, Failure, Site, form_decoded
 from conformance.reference.planting import planted
 
 if TYPE_CHECKING:
@@ -16,25 +18,13 @@ if TYPE_CHECKING:
 
 HEADER_CAUSES = ("wrong-secret", "unknown-client")
 GRANT_CAUSES = ("grant-missing", "grant-unknown", "scope-unknown", "scope-malformed")
-CODES_LOST = (
-    "ERR-001",
-    "ERR-006",
-    "ERR-010",
-    "AUTH-018",
-    "AUTH-019",
-    "AUTH-032",
-    "BODY-004",
-    "BODY-005",
-    "GRANT-001",
-    "GRANT-002",
-    "GRANT-004",
-    "GRANT-006",
-    "GRANT-009",
-    "GRANT-010",
-    "WIRE-015",
-    "WIRE-017",
-    "GEN-006",
+CODES = (
+    *("AUTH-018", "AUTH-019", "AUTH-029", "AUTH-032", "BODY-004", "BODY-005"),
+    *("GRANT-001", "GRANT-002", "GRANT-004", "GRANT-006", "GRANT-009", "GRANT-010", "WIRE-015", "WIRE-017"),
 )
+"""Rows that want an error code of RFC 6749."""
+
+CODES_LOST = ("ERR-001", "ERR-006", "ERR-010", *CODES, "GEN-006")
 
 
 def errors(correct: Behaviour, change: Callable[[Answer, Request], Answer]) -> Behaviour:
@@ -81,6 +71,19 @@ def member_name(correct: Behaviour) -> Behaviour:
 def code_number(correct: Behaviour) -> Behaviour:
     """The error code is a number."""
     return describing(correct, lambda members, _failure, _request: {**members, "error": 40001})
+
+
+@planted("err-401-page", "ERR-001", "ERR-006", "ERR-010", "AUTH-032", "GRANT-009", "WIRE-015", "GEN-006")
+def page_401(correct: Behaviour) -> Behaviour:
+    """The container answers every 401 with a page of its own."""
+
+    def change(answer: Answer, _request: Request) -> Answer:
+        if answer.status != 401:
+            return answer
+        shown = html(401, "HTTP Status 401 - Unauthorized")
+        return replace(with_field(answer, "Content-Type", "text/html; charset=utf-8"), body=shown.body)
+
+    return errors(correct, change)
 
 
 @planted("err-html-page", *CODES_LOST)
@@ -169,6 +172,33 @@ def description_localised(correct: Behaviour) -> Behaviour:
     return saying(correct, "type d'autorisation non supporté", "grant-unknown")
 
 
+@planted("err-description-class", "ERR-004", "GEN-006")
+def description_class(correct: Behaviour) -> Behaviour:
+    """The description of an unsupported grant names a class, with backslashes between its parts."""
+    return saying(correct, "no handler App\\OAuth\\Grants for that grant type", "grant-unknown")
+
+
+@planted("err-description-list", "ERR-004", "GEN-006")
+def description_list(correct: Behaviour) -> Behaviour:
+    """The description of a missing grant_type is a list of sentences."""
+
+    def change(members: dict[str, Any], failure: Failure, _request: Request) -> dict[str, Any]:
+        listed = failure.cause == "grant-missing"
+        return {**members, "error_description": [members["error_description"]]} if listed else members
+
+    return describing(correct, change)
+
+
+@planted("err-scope-echo", "ERR-004", "BODY-014", "GEN-006")
+def scope_echo(correct: Behaviour) -> Behaviour:
+    """The description of a refused scope repeats the scope."""
+
+    def change(failure: Failure, request: Request) -> Failure:
+        return replace(failure, description=f"{failure.description}: {correct.read_form(request).get('scope')}")
+
+    return failing(correct, change, "scope-malformed", "scope-unknown")
+
+
 @planted("err-description-empty", "ERR-004")
 def description_empty(correct: Behaviour) -> Behaviour:
     """Every error_description is empty."""
@@ -191,6 +221,18 @@ def uri_space(correct: Behaviour) -> Behaviour:
     """error_uri has a blank in it."""
     link = "https://docs.example/token errors"
     return describing(correct, lambda members, _failure, _request: {**members, "error_uri": link})
+
+
+@planted("err-uri-null", "ERR-005", "GEN-006")
+def uri_null(correct: Behaviour) -> Behaviour:
+    """error_uri is null where there is no page about the error."""
+    return describing(correct, lambda members, _failure, _request: {**members, "error_uri": None})
+
+
+@planted("err-code-capitals", "ERR-006", "AUTH-007", *CODES)
+def code_capitals(correct: Behaviour) -> Behaviour:
+    """Error codes are in capitals."""
+    return describing(correct, lambda members, _failure, _request: {**members, "error": members["error"].upper()})
 
 
 @planted("err-own-code", "ERR-006", "GRANT-009", "GEN-006")
@@ -239,6 +281,17 @@ def header_echo(correct: Behaviour) -> Behaviour:
     return errors(correct, change)
 
 
+@planted("err-unknown-parameters-echo", "ERR-007", "DOC-004", "GEN-005")
+def unknown_parameters_echo(correct: Behaviour) -> Behaviour:
+    """A refusal repeats the parameters that nobody knows, with their values."""
+
+    def change(members: dict[str, Any], _failure: Failure, request: Request) -> dict[str, Any]:
+        unknown = correct.read_form(request).without(*RECOGNISED).pairs
+        return {**members, "ignored": dict(unknown)} if unknown else members
+
+    return describing(correct, change)
+
+
 @planted("err-token-inside", "ERR-007", "GRANT-010")
 def token_inside(correct: Behaviour) -> Behaviour:
     """The refusal of an unknown scope carries an access_token all the same."""
@@ -246,6 +299,60 @@ def token_inside(correct: Behaviour) -> Behaviour:
 
     def change(members: dict[str, Any], failure: Failure, _request: Request) -> dict[str, Any]:
         return {**members, "access_token": token} if failure.cause == "scope-unknown" else members
+
+    return describing(correct, change)
+
+
+@planted("err-line-echo", "ERR-007", "GEN-005")
+def line_echo(correct: Behaviour) -> Behaviour:
+    """The HTTP layer shows the field line that it cannot read, credentials included."""
+
+    def change(head: bytes) -> bytes:
+        found = re.search(rb"(?im)^[ \t]+authorization:[^\r\n]*", head)
+        if found:
+            raise Malformed(400, f"malformed line: {found[0].decode('latin-1')}")
+        return head
+
+    return misreading(correct, change)
+
+
+@planted("err-key-part", "ERR-007", "GEN-005")
+def key_part(correct: Behaviour) -> Behaviour:
+    """Every answer has a field that tells clients apart by the first half of their credentials."""
+
+    def change(answer: Answer, request: Request) -> Answer:
+        value = request.value("Authorization").rpartition(" ")[2]
+        return with_field(answer, "X-Client-Key", value[: len(value) // 2]) if value.isascii() and value else answer
+
+    return finishing(correct, change)
+
+
+@planted("err-pair-in-success", "ERR-007", "SUCC-012", "GEN-005")
+def pair_in_success(correct: Behaviour) -> Behaviour:
+    """A success has a member with the Base64 of id and secret, its padding cut."""
+    inner = correct.token_members
+
+    def members(scope: str | None, site: Site) -> dict[str, Any]:
+        pair = base64.b64encode(f"{site.client_id}:{site.client_secret}".encode())
+        return {**inner(scope, site), "key": pair.decode().rstrip("=")}
+
+    return replace(correct, token_members=members)
+
+
+@planted("err-query-shown", "ERR-008")
+def query_shown(correct: Behaviour) -> Behaviour:
+    """The refusal of an unknown client shows the query that found nothing."""
+    query = "SQLSTATE[02000]: no data: SELECT secret FROM oauth_clients WHERE client_id = ?"
+    return saying(correct, query, "unknown-client")
+
+
+@planted("err-java-trace", "ERR-008")
+def java_trace(correct: Behaviour) -> Behaviour:
+    """The refusal of an unsupported grant shows where in the code it was thrown."""
+    trace = "UnsupportedGrantException\n\tat com.example.oauth.TokenController.issue(TokenController.java:41)"
+
+    def change(members: dict[str, Any], failure: Failure, _request: Request) -> dict[str, Any]:
+        return {**members, "trace": trace} if failure.cause == "grant-unknown" else members
 
     return describing(correct, change)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.reference.behaviour import Behaviour, Crash, crashing, failing, reading, silent
 from conformance.reference.jwt import signed
+from conformance.reference.message import Malformed
 from conformance.reference.oauth import GRANT, INVALID_REQUEST, Form, Refused
 from conformance.reference.planting import planted
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from conformance.reference.message import Request
     from conformance.reference.oauth import Site
 
+MISSING = (
+    *("GRANT-001", "GRANT-002", "GRANT-003", "GRANT-007", "CTYPE-006", "BODY-008", "BODY-011", "BODY-012"),
+    *("WIRE-015", "DOC-002", "DOC-003"),
+)
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -69,6 +75,30 @@ def missing_422(correct: Behaviour) -> Behaviour:
     )
 
 
+@planted("grant-missing-500", *MISSING, "GEN-003")
+def missing_500(correct: Behaviour) -> Behaviour:
+    """A missing grant_type makes the application die once the client is authenticated."""
+
+    def check(form: Form, request: Request) -> None:
+        if form.get("grant_type") is None:
+            raise Crash
+        correct.check_grant(form, request)
+
+    return replace(correct, check_grant=check)
+
+
+@planted("grant-missing-bare", "GRANT-001", "ERR-001", "WIRE-015", "GEN-006")
+def missing_bare(correct: Behaviour) -> Behaviour:
+    """A missing grant_type is answered 400 by the framework, in plain text."""
+
+    def check(form: Form, request: Request) -> None:
+        if form.get("grant_type") is None:
+            raise Malformed(400, "bad request")
+        correct.check_grant(form, request)
+
+    return replace(correct, check_grant=check)
+
+
 @planted("grant-missing-unsupported", "GRANT-001")
 def missing_unsupported(correct: Behaviour) -> Behaviour:
     """A missing grant_type is answered unsupported_grant_type."""
@@ -104,6 +134,17 @@ def empty_is_default(correct: Behaviour) -> Behaviour:
 def empty_unsupported(correct: Behaviour) -> Behaviour:
     """An empty grant_type is answered unsupported_grant_type; a missing one is invalid_request."""
     return taking(correct, lambda value: value or "empty")
+
+
+@planted("grant-bare-name-default", "GRANT-003", "GEN-002")
+def bare_name_default(correct: Behaviour) -> Behaviour:
+    """A grant_type without an equals sign has no value at all, and is taken for client_credentials."""
+
+    def change(form: Form, request: Request) -> Form:
+        bare = b"grant_type" in request.body.split(b"&")
+        return form.adding("grant_type", GRANT) if bare and form.values("grant_type") == ("",) else form
+
+    return reading(correct, change)
 
 
 @planted(
@@ -154,6 +195,18 @@ def unknown_501(correct: Behaviour) -> Behaviour:
     return failing(correct, lambda failure, _: replace(failure, status=501), "grant-unknown")
 
 
+@planted("grant-uri-500", "GRANT-004", "GRANT-005", "GEN-003")
+def uri_500(correct: Behaviour) -> Behaviour:
+    """A grant type that is a URI makes the application die, for it is looked up as the name of a class."""
+    return crashing(correct, lambda request: ":" in (correct.read_form(request).get("grant_type") or ""))
+
+
+@planted("grant-refresh-granted", "GRANT-005", "GEN-002")
+def refresh_granted(correct: Behaviour) -> Behaviour:
+    """The refresh_token grant gets a token where no refresh token is sent, for none is equal to none."""
+    return granting(correct, lambda value: value == "refresh_token")
+
+
 @planted("grant-password", "GRANT-005", "GEN-002")
 def password(correct: Behaviour) -> Behaviour:
     """The password grant gets a token without a user's name and password."""
@@ -182,6 +235,12 @@ def name_case(correct: Behaviour) -> Behaviour:
 def trims(correct: Behaviour) -> Behaviour:
     """White space around the value of grant_type is cut off."""
     return taking(correct, str.strip)
+
+
+@planted("grant-line-end", "GRANT-008")
+def line_end(correct: Behaviour) -> Behaviour:
+    """The pattern for grant_type ends in a dollar sign, which also stands before a last line end."""
+    return granting(correct, lambda value: re.match(f"^{GRANT}$", value) is not None)
 
 
 @planted("grant-normalises", "GRANT-008", "GEN-002")
@@ -232,6 +291,23 @@ def scope_unstated(correct: Behaviour) -> Behaviour:
     return replace(correct, grant_scope=grant)
 
 
+@planted("grant-scope-403", "GRANT-010", "ERR-002")
+def scope_403(correct: Behaviour) -> Behaviour:
+    """An unknown scope is answered access_denied with 403."""
+    return failing(correct, lambda failure, _: replace(failure, code="access_denied", status=403), "scope-unknown")
+
+
+@planted("grant-scope-mixed-unstated", "GRANT-010")
+def scope_mixed_unstated(correct: Behaviour) -> Behaviour:
+    """Of a known and an unknown scope the known one is granted, and the answer does not say so."""
+
+    def grant(asked: str | None, site: Site) -> str | None:
+        mixed = asked and set(asked.split(" ")) & set(site.scopes) and not set(asked.split(" ")) <= set(site.scopes)
+        return None if mixed else correct.grant_scope(asked, site)
+
+    return replace(correct, grant_scope=grant)
+
+
 @planted("grant-scope-lies", "GRANT-010")
 def scope_lies(correct: Behaviour) -> Behaviour:
     """An unknown scope is stated as granted, while the JWT holds the default scope."""
@@ -259,6 +335,18 @@ def malformed_scope_500(correct: Behaviour) -> Behaviour:
 
     def grant(asked: str | None, site: Site) -> str | None:
         (asked or "").encode("ascii")
+        return correct.grant_scope(asked, site)
+
+    return replace(correct, grant_scope=grant)
+
+
+@planted("grant-blank-scope-500", "GRANT-011", "GEN-003")
+def blank_scope_500(correct: Behaviour) -> Behaviour:
+    """A scope of nothing but blanks makes the application die, for it looks at the first of none."""
+
+    def grant(asked: str | None, site: Site) -> str | None:
+        if asked is not None and not asked.split():
+            raise Crash
         return correct.grant_scope(asked, site)
 
     return replace(correct, grant_scope=grant)

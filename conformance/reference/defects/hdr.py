@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.reference.behaviour import Behaviour, Hangup, ahead, crashing, finishing, html, with_field
+from conformance.reference.behaviour import (
+    Behaviour,
+    Hangup,
+    ahead,
+    crashing,
+    finishing,
+    html,
+    misreading,
+    with_field,
+    without,
+)
 from conformance.reference.message import OWS, TOO_MANY_FIELDS, Answer, Malformed, Request, page, trimmed
 from conformance.reference.planting import planted
 
@@ -39,6 +50,34 @@ def space_demanded(correct: Behaviour) -> Behaviour:
     return keeping(correct, value)
 
 
+def unseen(correct: Behaviour, name: str, condition: Callable[[bytes], bool]) -> Behaviour:
+    """A line of that field is passed over where the octets after its colon meet the condition."""
+
+    def receive(request: Request) -> Request:
+        received = correct.receive(request)
+        kept = (line for line in received.fields if line.name.lower() != name or not condition(line.raw))
+        return replace(received, fields=tuple(kept))
+
+    return replace(correct, receive=receive)
+
+
+@planted("hdr-two-spaces-authorization", "HDR-001", "GEN-001")
+def two_spaces_authorization(correct: Behaviour) -> Behaviour:
+    """The Authorization field is found by a pattern that has room for one space after the colon."""
+    return unseen(correct, "authorization", lambda raw: raw.startswith(b"  "))
+
+
+@planted("hdr-trailing-space-403", "HDR-002", "GEN-001")
+def trailing_space_403(correct: Behaviour) -> Behaviour:
+    """An Authorization field that ends in a space is answered 403."""
+
+    def step(request: Request, _site: Site) -> Answer | None:
+        ends = any(line.raw.endswith(b" ") for line in request.fields if line.name.lower() == "authorization")
+        return page(403, "forbidden") if ends else None
+
+    return ahead(correct, step)
+
+
 @planted("hdr-trailing-space-kept", "HDR-002", "GEN-001")
 def trailing_space_kept(correct: Behaviour) -> Behaviour:
     """Spaces at the end of a field line belong to the value."""
@@ -49,6 +88,24 @@ def trailing_space_kept(correct: Behaviour) -> Behaviour:
 def tab_kept(correct: Behaviour) -> Behaviour:
     """Only spaces are cut off around a field value, tabs are not."""
     return keeping(correct, lambda raw: raw.strip(b" "))
+
+
+@planted("hdr-trailing-tab-kept", "HDR-011")
+def trailing_tab_kept(correct: Behaviour) -> Behaviour:
+    """A tab at the end of a field line belongs to the value."""
+    return keeping(correct, lambda raw: raw.lstrip(OWS) if raw.endswith(b"\t") and raw.strip(OWS) else trimmed(raw))
+
+
+@planted("hdr-length-case", "HDR-003", "GEN-001")
+def length_case(correct: Behaviour) -> Behaviour:
+    """Content-Length counts in three spellings, and in no other mixture of capitals and small letters."""
+    spelled = (b"Content-Length", b"content-length", b"CONTENT-LENGTH")
+
+    def change(head: bytes) -> bytes:
+        found = re.findall(rb"(?im)^(content-length):", head)
+        return head if all(name in spelled for name in found) else without(head, b"content-length")
+
+    return misreading(correct, change)
 
 
 @planted("hdr-name-case", "HDR-003", "GEN-001", "DOC-007")
@@ -98,6 +155,12 @@ def html_for_java(correct: Behaviour) -> Behaviour:
         return replace(with_field(answer, "Content-Type", "text/html"), body=body)
 
     return finishing(correct, finish)
+
+
+@planted("hdr-weights-500", "HDR-005", "HDR-006", "ERR-010", "DOC-005", "DOC-007", "WIRE-015", "GEN-003")
+def weights_500(correct: Behaviour) -> Behaviour:
+    """A weight in Accept makes the application die."""
+    return crashing(correct, lambda request: re.search(r";\s*q=", request.value("Accept")) is not None)
 
 
 @planted("hdr-xml-token", "HDR-006", "GEN-006")
@@ -156,6 +219,12 @@ def gzip_500(correct: Behaviour) -> Behaviour:
     return crashing(correct, broken)
 
 
+@planted("hdr-gzip-body-500", "HDR-009", "GEN-003")
+def gzip_body_500(correct: Behaviour) -> Behaviour:
+    """A body that is gzip is read as text, and the application dies of it."""
+    return crashing(correct, lambda request: request.body.startswith(b"\x1f\x8b"))
+
+
 def compressing(correct: Behaviour, change: Callable[[Answer, str], Answer]) -> Behaviour:
     """A success to a request with Accept-Encoding is changed."""
 
@@ -175,7 +244,7 @@ def gzip_unasked(correct: Behaviour) -> Behaviour:
     )
 
 
-@planted("hdr-gzip-twice", "HDR-010", "GEN-006")
+@planted("hdr-gzip-twice", "HDR-010", "DOC-007", "GEN-006")
 def gzip_twice(correct: Behaviour) -> Behaviour:
     """A success is compressed by the application and by the proxy, and labelled once."""
 

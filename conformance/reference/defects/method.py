@@ -77,6 +77,18 @@ def allow_get(correct: Behaviour) -> Behaviour:
     )
 
 
+@planted("method-allow-empty", "METHOD-002")
+def allow_empty(correct: Behaviour) -> Behaviour:
+    """The Allow of a 405 is empty."""
+    return finishing(correct, lambda answer, _: with_field(answer, "Allow", "") if answer.status == 405 else answer)
+
+
+@planted("method-patch-granted", "METHOD-003")
+def patch_granted(correct: Behaviour) -> Behaviour:
+    """PATCH gets a token like POST; PUT and DELETE are refused."""
+    return granting(correct, "PATCH")
+
+
 @planted("method-put-granted", "METHOD-003")
 def put_granted(correct: Behaviour) -> Behaviour:
     """PUT, PATCH and DELETE get a token like POST."""
@@ -92,6 +104,21 @@ def head_content(correct: Behaviour) -> Behaviour:
         return framed(answer, close=close, head=False)
 
     return replace(correct, frame=frame)
+
+
+@planted("method-head-error-content", "METHOD-004", "WIRE-019")
+def head_error_content(correct: Behaviour) -> Behaviour:
+    """HEAD without credentials is answered 401, and the error has content."""
+
+    def challenge(request: Request) -> Answer:
+        if request.values("Authorization"):
+            return page(405, "only POST is served here", ("Allow", "POST"))
+        return page(401, "sign in first", ("WWW-Authenticate", 'Basic realm="token endpoint"'))
+
+    def frame(answer: Answer, *, close: bool, head: bool) -> bytes:
+        return correct.frame(answer, close=close, head=head and answer.status != 401)
+
+    return replace(answering(correct, "HEAD", challenge), frame=frame)
 
 
 @planted("method-options-500", "METHOD-005")
@@ -111,6 +138,18 @@ def method_case(correct: Behaviour) -> Behaviour:
     """Methods are compared without regard to case, so that post gets a token."""
     inner = correct.receive
     return replace(correct, receive=lambda request: replace(inner(request), method=request.method.upper()))
+
+
+@planted("method-unknown-granted", "METHOD-006")
+def unknown_granted(correct: Behaviour) -> Behaviour:
+    """A method that nobody knows is handled as POST is."""
+    inner = correct.other_method
+
+    def other_method(behaviour: Behaviour, request: Request, site: Site) -> Answer:
+        handle = inner if request.method in KNOWN_METHODS else behaviour.decide
+        return handle(behaviour, request, site)
+
+    return replace(correct, other_method=other_method)
 
 
 @planted("method-unknown-500", "METHOD-006")
@@ -138,6 +177,17 @@ def trace_echo(correct: Behaviour) -> Behaviour:
     return answering(correct, "TRACE", echo)
 
 
+@planted("method-trace-405-echo", "METHOD-007", "ERR-007")
+def trace_405_echo(correct: Behaviour) -> Behaviour:
+    """The page that refuses TRACE shows the request, Authorization included."""
+
+    def refuse(request: Request) -> Answer:
+        lines = "\n".join(f"{line.name}: {line.value}" for line in request.fields)
+        return page(405, f"only POST is served here\n{lines}", ("Allow", "POST"))
+
+    return answering(correct, "TRACE", refuse)
+
+
 @planted("method-trace-hangup", "METHOD-007")
 def trace_hangup(correct: Behaviour) -> Behaviour:
     """TRACE closes the connection without an answer."""
@@ -162,7 +212,7 @@ def origin_reflected(correct: Behaviour) -> Behaviour:
     return finishing(correct, change)
 
 
-@planted("method-origin-500", "METHOD-009", "METHOD-008")
+@planted("method-origin-500", "METHOD-009", "METHOD-008", "DOC-003")
 def origin_500(correct: Behaviour) -> Behaviour:
     """A token request with an Origin that is not on the list makes the application die."""
     return crashing(correct, lambda request: bool(request.values("Origin")))

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+TWO_SCOPES = Needs(scope="read write")
+
+
 def refusing(correct: Behaviour, condition: Callable[[Form], bool], failure: Failure) -> Behaviour:
     """Requests whose parameters meet the condition are refused."""
 
@@ -57,6 +60,18 @@ def scope_demanded(correct: Behaviour) -> Behaviour:
     return refusing(correct, lambda form: form.get("scope") is None and form.get("grant_type") is not None, failure)
 
 
+@planted("req-scope-missing-403", "REQ-003", "REQ-001", "GEN-001", needs=Needs(scope_always=True))
+def scope_missing_403(correct: Behaviour) -> Behaviour:
+    """A request without a scope is answered 403."""
+
+    def grant(asked: str | None, site: Site) -> str | None:
+        if asked is None:
+            raise Refused(Failure("scope-missing", "access_denied", "there is no default scope", 403))
+        return correct.grant_scope(asked, site)
+
+    return replace(correct, grant_scope=grant)
+
+
 @planted("req-scope-refused", "REQ-004")
 def scope_refused(correct: Behaviour) -> Behaviour:
     """Every scope is refused as invalid_scope, also one that the client is entitled to."""
@@ -79,6 +94,40 @@ def scope_widened(correct: Behaviour) -> Behaviour:
     return replace(correct, token_members=members)
 
 
+@planted("req-scope-narrowed", "REQ-004", needs=TWO_SCOPES)
+def scope_narrowed(correct: Behaviour) -> Behaviour:
+    """Of several scopes the JWT holds the first one, and the answer does not say so."""
+
+    def members(scope: str | None, site: Site) -> dict[str, Any]:
+        made = correct.token_members(scope, site)
+        made.pop("scope", None)
+        return {**made, "access_token": signed(site, (scope or " ".join(site.scopes)).split(" ")[0])}
+
+    return replace(correct, token_members=members)
+
+
+@planted("req-scope-commas", "REQ-004", needs=TWO_SCOPES)
+def scope_commas(correct: Behaviour) -> Behaviour:
+    """The scopes that were granted are stated with commas between them."""
+
+    def change(members: dict[str, Any]) -> dict[str, Any]:
+        return {**members, "scope": members["scope"].replace(" ", ",")} if "scope" in members else members
+
+    return adding(correct, change)
+
+
+@planted("req-scope-whole", "REQ-004", needs=TWO_SCOPES)
+def scope_whole(correct: Behaviour) -> Behaviour:
+    """Several scopes are looked up as one, and refused."""
+
+    def grant(asked: str | None, site: Site) -> str | None:
+        if asked not in (None, *site.scopes):
+            raise Refused(Failure("scope-unknown", "invalid_scope", "the scope is unknown"))
+        return correct.grant_scope(asked, site)
+
+    return replace(correct, grant_scope=grant)
+
+
 @planted("req-unknown-parameter", "REQ-005", "BODY-002", "BODY-003", "BODY-006", "GEN-001")
 def unknown_parameter(correct: Behaviour) -> Behaviour:
     """A parameter that the server does not know is refused as invalid_request."""
@@ -90,3 +139,9 @@ def unknown_parameter(correct: Behaviour) -> Behaviour:
 def accept_demanded(correct: Behaviour) -> Behaviour:
     """A request without an Accept field is answered 406."""
     return ahead(correct, lambda request, _site: None if request.values("Accept") else page(406, "not acceptable"))
+
+
+@planted("req-agent-demanded", "REQ-006", "DOC-007")
+def agent_demanded(correct: Behaviour) -> Behaviour:
+    """A request without a User-Agent is answered 403."""
+    return ahead(correct, lambda request, _site: None if request.values("User-Agent") else page(403, "forbidden"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,12 @@ def text_html(correct: Behaviour) -> Behaviour:
     return success(correct, lambda answer: with_field(answer, "Content-Type", "text/html"))
 
 
+@planted("succ-json-sequence", "SUCC-002", "HDR-005", "HDR-006", "GEN-006")
+def json_sequence(correct: Behaviour) -> Behaviour:
+    """A success is labelled application/json-seq, of which application/json is only the beginning."""
+    return success(correct, lambda answer: with_field(answer, "Content-Type", "application/json-seq"))
+
+
 @planted("succ-no-content-type", "SUCC-002", "HDR-005", "HDR-006", "GEN-006")
 def no_content_type(correct: Behaviour) -> Behaviour:
     """A success has no Content-Type."""
@@ -65,6 +72,28 @@ def envelope(correct: Behaviour) -> Behaviour:
 def array(correct: Behaviour) -> Behaviour:
     """The object stands in an array."""
     return body(correct, lambda octets: b"[" + octets + b"]")
+
+
+@planted("succ-encoded-twice", "SUCC-003", "REQ-001", "SUCC-006", "SUCC-007", "GEN-001", "GEN-006")
+def encoded_twice(correct: Behaviour) -> Behaviour:
+    """The object is encoded twice, so that the JSON is a string."""
+    return body(correct, lambda octets: json.dumps(octets.decode()).encode())
+
+
+@planted("succ-camel-case", "SUCC-003", "REQ-001", "SUCC-006", "SUCC-007", "SUCC-009", "GEN-001", "GEN-006")
+def camel_case(correct: Behaviour) -> Behaviour:
+    """The members are named accessToken, tokenType and expiresIn."""
+
+    def change(members: dict[str, Any]) -> dict[str, Any]:
+        return {re.sub("_([a-z])", lambda found: found[1].upper(), name): value for name, value in members.items()}
+
+    return adding(correct, change)
+
+
+@planted("succ-notice-before", "SUCC-003", "SUCC-004", "REQ-001", "SUCC-006", "SUCC-007", "GEN-001", "GEN-006")
+def notice_before(correct: Behaviour) -> Behaviour:
+    """A notice of the interpreter stands before the object."""
+    return body(correct, lambda octets: b"<br />\n<b>Deprecated</b>: token() is deprecated<br />\n" + octets)
 
 
 @planted("succ-form-encoded", "SUCC-003", "REQ-001", "SUCC-006", "SUCC-007", "GEN-001", "GEN-006")
@@ -101,6 +130,18 @@ def member_twice(correct: Behaviour) -> Behaviour:
     return body(correct, lambda octets: octets[:-1] + b', "token_type": "Bearer"}')
 
 
+@planted("succ-token-twice", "SUCC-005")
+def token_twice(correct: Behaviour) -> Behaviour:
+    """access_token stands in the object twice, with different values."""
+    return body(correct, lambda octets: octets[:-1] + f', "access_token": "{secrets.token_urlsafe(32)}"}}'.encode())
+
+
+@planted("succ-token-line-end", "SUCC-006", "REQ-001", "TOKEN-001", "GEN-001", "GEN-006")
+def token_line_end(correct: Behaviour) -> Behaviour:
+    """access_token ends in a line end, as the file does from which it was read."""
+    return adding(correct, lambda members: {**members, "access_token": f"{members['access_token']}\n"})
+
+
 @planted("succ-empty-token", "SUCC-006", "REQ-001", "TOKEN-001", "TOKEN-002", "GEN-001", "GEN-006")
 def empty_token(correct: Behaviour) -> Behaviour:
     """access_token is an empty string."""
@@ -135,6 +176,12 @@ def token_type_illegal(correct: Behaviour) -> Behaviour:
 def expires_string(correct: Behaviour) -> Behaviour:
     """expires_in is a string."""
     return member(correct, "expires_in", "3600")
+
+
+@planted("succ-expires-boolean", "SUCC-008", "GEN-006")
+def expires_boolean(correct: Behaviour) -> Behaviour:
+    """expires_in is true, which some languages count as a number."""
+    return member(correct, "expires_in", True)
 
 
 @planted("succ-expires-fraction", "SUCC-008")
@@ -177,6 +224,12 @@ def refresh_token(correct: Behaviour) -> Behaviour:
 def scope_array(correct: Behaviour) -> Behaviour:
     """Scope is an array of strings."""
     return adding(correct, lambda members: {**members, "scope": str(members.get("scope", "read")).split(" ")})
+
+
+@planted("succ-scope-empty", "SUCC-011")
+def scope_empty(correct: Behaviour) -> Behaviour:
+    """Scope is an empty string where none was asked for."""
+    return adding(correct, lambda members: {"scope": "", **members})
 
 
 @planted("succ-scope-blank", "SUCC-011")

@@ -9,13 +9,14 @@ import itertools
 import json
 import secrets
 import time
+import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.reference.behaviour import Behaviour, adding
 from conformance.reference.jwt import KEY, signed
 from conformance.reference.oauth import LIFETIME
-from conformance.reference.planting import planted
+from conformance.reference.planting import Needs, planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,18 @@ def short(correct: Behaviour) -> Behaviour:
     return token(correct, lambda: secrets.token_urlsafe(12))
 
 
+@planted("token-21", "TOKEN-002")
+def token_21(correct: Behaviour) -> Behaviour:
+    """The token has 21 random characters, one fewer than 128 bits need."""
+    return token(correct, lambda: secrets.token_urlsafe(16)[:21])
+
+
+@planted("token-time-based", "TOKEN-003")
+def time_based(correct: Behaviour) -> Behaviour:
+    """The token is a UUID made of the time and the address of the machine."""
+    return token(correct, lambda: str(uuid.uuid1(node=0x02_42_AC_11_00_02, clock_seq=41)))
+
+
 @planted("token-counted", "TOKEN-003")
 def counted(correct: Behaviour) -> Behaviour:
     """Tokens are counted up."""
@@ -93,13 +106,43 @@ def long_lived(correct: Behaviour) -> Behaviour:
     return adding(correct, lambda members: {**members, "expires_in": 30 * 24 * HOUR})
 
 
-@planted("token-of-the-second", "TOKEN-010", "TOKEN-003")
+@planted("token-milliseconds", "TOKEN-004")
+def milliseconds(correct: Behaviour) -> Behaviour:
+    """expires_in is in milliseconds."""
+    return adding(correct, lambda members: {**members, "expires_in": members["expires_in"] * 1000})
+
+
+@planted("token-of-the-second", "TOKEN-010", "TOKEN-003", "TOKEN-005")
 def of_the_second(correct: Behaviour) -> Behaviour:
     """The token is a digest of the time in seconds."""
     return token(correct, lambda: hashlib.sha256(b"%d" % time.time()).hexdigest())
 
 
+@planted("token-cached-for-all", "TOKEN-005", needs=Needs(clients=True))
+def cached_for_all(correct: Behaviour) -> Behaviour:
+    """Tokens are kept until they expire, under their scope and not under the client."""
+    inner = correct.token_members
+
+    def members(scope: str | None, site: Site) -> dict[str, Any]:
+        kept: dict[str, Any] = site.memory.setdefault(f"token {scope}", inner(scope, site))
+        return dict(kept)
+
+    return replace(correct, token_members=members)
+
+
 # JSON Web Tokens
+
+
+@planted("token-names-nobody", "TOKEN-005", needs=Needs(clients=True))
+def names_nobody(correct: Behaviour) -> Behaviour:
+    """The JWT names a service in the place of the client, has no jti, and runs from one full hour to the next."""
+
+    def claims(made: dict[str, Any], _site: Site) -> dict[str, Any]:
+        hour = made["iat"] - made["iat"] % HOUR
+        kept = {name: value for name, value in made.items() if name not in ("jti", "client_id")}
+        return {**kept, "sub": "service", "iat": hour, "exp": hour + HOUR}
+
+    return adding(jwt(correct, claims), lambda members: {**members, "expires_in": HOUR - int(time.time()) % HOUR})
 
 
 @planted("token-alg-none", "TOKEN-006")
@@ -124,6 +167,12 @@ def claims_missing(correct: Behaviour) -> Behaviour:
     return jwt(correct, without, header={"typ": "at+JWT"})
 
 
+@planted("token-expires-in-milliseconds", "TOKEN-008")
+def expires_in_milliseconds(correct: Behaviour) -> Behaviour:
+    """The JWT states when it expires in milliseconds."""
+    return jwt(correct, lambda claims, _site: {**claims, "exp": claims["exp"] * 1000})
+
+
 @planted("token-expires-early", "TOKEN-008")
 def expires_early(correct: Behaviour) -> Behaviour:
     """The JWT expires half an hour before expires_in says so."""
@@ -146,3 +195,14 @@ def not_yet_valid(correct: Behaviour) -> Behaviour:
 def holds_secret(correct: Behaviour) -> Behaviour:
     """A claim of the JWT is the client secret."""
     return jwt(correct, lambda claims, site: {**claims, "client_secret": site.client_secret})
+
+
+@planted("token-holds-pair", "TOKEN-009", "ERR-007", "GEN-005")
+def holds_pair(correct: Behaviour) -> Behaviour:
+    """A claim of the JWT is the Base64 of id and secret."""
+
+    def claims(made: dict[str, Any], site: Site) -> dict[str, Any]:
+        pair = base64.b64encode(f"{site.client_id}:{site.client_secret}".encode())
+        return {**made, "basic": pair.decode()}
+
+    return jwt(correct, claims)

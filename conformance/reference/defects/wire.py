@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.reference.behaviour import Behaviour, Hangup, Silence, crashing, lines, misreading, silent, without
-from conformance.reference.message import Answer, Malformed, Request, chunk_size, framed, page
+from conformance.reference.behaviour import Behaviour, Hangup, Silence, crashing, failing, lines, misreading, without
+from conformance.reference.message import Answer, Malformed, Request, framed, page
 from conformance.reference.planting import planted
 
 if TYPE_CHECKING:
@@ -145,146 +146,6 @@ def bad_host_accepted(correct: Behaviour) -> Behaviour:
     return misreading(correct, lambda head: without(head, b"host") + b"\r\nHost: any" if bad_host(head) else head)
 
 
-# Length and chunks
-
-
-@planted("wire-length-wins", "WIRE-006")
-def length_wins(correct: Behaviour) -> Behaviour:
-    """Where Content-Length and Transfer-Encoding stand together, Content-Length counts."""
-    return misreading(
-        correct, lambda head: without(head, b"transfer-encoding") if lines(head, b"content-length") else head
-    )
-
-
-@planted("wire-first-length-counts", "WIRE-007")
-def first_length_counts(correct: Behaviour) -> Behaviour:
-    """Of several Content-Length lines that differ the first counts."""
-
-    def change(head: bytes) -> bytes:
-        lengths = lines(head, b"content-length")
-        if len(set(lengths)) < 2:
-            return head
-        return without(head, b"content-length") + b"\r\nContent-Length: " + lengths[0]
-
-    return misreading(correct, change)
-
-
-@planted("wire-length-twice-500", "WIRE-008")
-def length_twice_500(correct: Behaviour) -> Behaviour:
-    """A Content-Length that is repeated makes the server answer 500."""
-
-    def repeated(head: bytes) -> bool:
-        lengths = b",".join(lines(head, b"content-length")).replace(b" ", b"").split(b",")
-        return len(lengths) > 1 and len(set(lengths)) == 1
-
-    return dying(correct, repeated)
-
-
-@planted("wire-length-signed", "WIRE-009")
-def length_signed(correct: Behaviour) -> Behaviour:
-    """A Content-Length with a plus sign counts as a number."""
-    return misreading(correct, lambda head: re.sub(rb"(?im)^(content-length:[ \t]*)\+", rb"\1", head))
-
-
-@planted("wire-length-invalid-closed", "WIRE-009")
-def length_invalid_closed(correct: Behaviour) -> Behaviour:
-    """A Content-Length that is no number closes the connection without an answer."""
-
-    def change(head: bytes) -> bytes:
-        if any(not re.fullmatch(rb"[0-9, ]+", value) for value in lines(head, b"content-length")):
-            raise Hangup
-        return head
-
-    return misreading(correct, change)
-
-
-def chunked_alone(head: bytes) -> bool:
-    """Whether chunked is the one thing that frames the body."""
-    return lines(head, b"transfer-encoding") == [b"chunked"] and not lines(head, b"content-length")
-
-
-@planted("wire-chunks-unread", "WIRE-010", "GEN-001")
-def chunks_unread(correct: Behaviour) -> Behaviour:
-    """A body in chunks is taken for none."""
-    return misreading(
-        correct,
-        lambda head: without(head, b"transfer-encoding") if chunked_alone(head) else head,
-    )
-
-
-@planted("wire-chunk-extension-500", "WIRE-010")
-def chunk_extension_500(correct: Behaviour) -> Behaviour:
-    """A chunk extension makes the server answer 500."""
-
-    def size(line: bytes) -> int:
-        if b";" in line:
-            raise Malformed(500, "internal error")
-        return chunk_size(line)
-
-    return replace(correct, chunk_size=size)
-
-
-@planted("wire-last-coding-ignored", "WIRE-011")
-def last_coding_ignored(correct: Behaviour) -> Behaviour:
-    """Chunks are read wherever Transfer-Encoding names them, whatever coding lies over them."""
-    return misreading(correct, lambda head: re.sub(rb"(?im)^(transfer-encoding: *chunked),[^\r\n]*", rb"\1", head))
-
-
-@planted("wire-unknown-coding-silence", "WIRE-011")
-def unknown_coding_silence(correct: Behaviour) -> Behaviour:
-    """A request in an unknown transfer coding is never answered."""
-    return leaving(correct, lambda head: any(b"chunked" not in value for value in lines(head, b"transfer-encoding")))
-
-
-@planted("wire-chunk-size-500", "WIRE-020")
-def chunk_size_500(correct: Behaviour) -> Behaviour:
-    """A chunk whose size is no number makes the server answer 500."""
-
-    def size(line: bytes) -> int:
-        try:
-            return chunk_size(line)
-        except Malformed:
-            raise Malformed(500, "internal error") from None
-
-    return replace(correct, chunk_size=size)
-
-
-@planted("wire-chunk-size-silence", "WIRE-020")
-def chunk_size_silence(correct: Behaviour) -> Behaviour:
-    """A chunk whose size is no number is never answered."""
-
-    def size(line: bytes) -> int:
-        try:
-            return chunk_size(line)
-        except Malformed:
-            raise Silence from None
-
-    return replace(correct, chunk_size=size)
-
-
-@planted("wire-expect-ignored", "WIRE-014")
-def expect_ignored(correct: Behaviour) -> Behaviour:
-    """A client that waits for 100 is left waiting until it sends the body all the same."""
-    return misreading(correct, lambda head: without(head, b"expect"))
-
-
-def lengthless(request: Request) -> bool:
-    """Whether a request says nothing of a body."""
-    return not request.values("Content-Length") and not request.values("Transfer-Encoding")
-
-
-@planted("wire-no-length-500", "WIRE-015", "DOC-005")
-def no_length_500(correct: Behaviour) -> Behaviour:
-    """A POST without a length makes the application die, for it makes a number of what is not there."""
-    return crashing(correct, lengthless)
-
-
-@planted("wire-no-length-silence", "WIRE-015", "DOC-005")
-def no_length_silence(correct: Behaviour) -> Behaviour:
-    """A POST without a length is never answered, since the application waits for a body."""
-    return silent(correct, lengthless)
-
-
 # Connections and answers
 
 
@@ -350,6 +211,19 @@ def octets_after_content(correct: Behaviour) -> Behaviour:
         return octets if head or answer.status != 200 else octets + b"\r\n"
 
     return replace(correct, frame=frame)
+
+
+@planted("wire-length-in-characters", "WIRE-019", "ERR-001", "ERR-004", "WIRE-015", "GEN-006")
+def length_in_characters(correct: Behaviour) -> Behaviour:
+    """Content-Length counts characters, and the message about missing credentials has one of two octets."""
+    localised = failing(correct, lambda failure, _: replace(failure, description="Schlüssel fehlt"), "no-credentials")
+
+    def frame(answer: Answer, *, close: bool, head: bool) -> bytes:
+        octets = correct.frame(answer, close=close, head=head)
+        length = len(answer.body.decode("utf-8", "ignore"))
+        return re.sub(rb"(?m)^Content-Length: \d+", b"Content-Length: %d" % length, octets, count=1)
+
+    return replace(localised, frame=frame, encode=lambda members: json.dumps(members, ensure_ascii=False).encode())
 
 
 @planted("wire-two-header-sections", "WIRE-019")
