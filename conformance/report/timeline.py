@@ -6,10 +6,8 @@ import base64
 import hashlib
 import os
 import re
-import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,11 +16,13 @@ from markupsafe import Markup
 
 from conformance import __version__, catalogue
 from conformance.report import chart, difference, escape
+from conformance.report.folder import put
 from conformance.resources import package_text
 from conformance.target import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from conformance.comparison import Comparison
     from conformance.history import Entry, Step, Timeline
@@ -46,7 +46,6 @@ _SYMBOLS = {
     "warning": "!",
     "passed": "\u2713",
 }
-_KINDS = {0: "same", 1: "regression", 3: "inconclusive", 5: "drift"}
 _HEAD = 4096
 
 
@@ -125,13 +124,9 @@ def target_page(timeline: Timeline, folder: Path) -> str:
 
 def comparison_page(found: Comparison) -> str:
     """The page of a comparison; it links to nothing, so that it can lie anywhere."""
-    sections = [
-        (heading, [[line.strip() for line in difference.item_lines(one) if line] for one in getattr(found, name)])
-        for name, heading in difference.SECTIONS
-        if getattr(found, name)
-    ]
-    aside = list(difference.aside(found))
-    return _page("comparison", found=found, kind=_KINDS[found.code], sections=sections, aside=aside)
+    return _page(
+        "comparison", found=found, sections=list(difference.sections(found)), aside=list(difference.aside(found))
+    )
 
 
 def place(file: Path, page: str) -> None:
@@ -144,14 +139,7 @@ def place(file: Path, page: str) -> None:
         if file.is_file() and f'content="{GENERATOR}"' not in _beginning(file):
             raise SettingsError(f"{file}: is no page of this command; move it away, or name another folder")
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(page)
-            Path(name).replace(file)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        put(file, page)
     except OSError as error:
         raise SettingsError(f"{file}: cannot be written: {error.strerror}") from None
 
