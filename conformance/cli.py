@@ -43,7 +43,9 @@ class Group(click.Group):
 
 def fail(text: str, code: int = USAGE) -> NoReturn:
     """Ends with one line on standard error."""
-    click.echo(f"token-conformance: {' '.join(text.split())}", err=True)
+    from conformance.report import escape  # noqa: PLC0415 - only an error needs it
+
+    click.echo(escape.line(f"token-conformance: {' '.join(text.split())}"), err=True)
     raise SystemExit(code)
 
 
@@ -151,9 +153,9 @@ def judge(*, place: Path, quiet: bool, verbose: bool, **asked: Any) -> None:
 
 
 @cli.command()
-@click.argument("folder", metavar="[DIR]", default="reports", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--keep", metavar="N", type=click.IntRange(1), help="Remove the oldest runs of each target beyond N.")
-def history(folder: Path, keep: int | None) -> None:
+def history(folder: Path | None, keep: int | None) -> None:
     """Build pages over all runs in DIR, which is reports unless given: index.html, and one for each target.
 
     Exit codes: 0 the pages were written, 2 usage.
@@ -162,18 +164,23 @@ def history(folder: Path, keep: int | None) -> None:
     from conformance.report import escape, timeline  # noqa: PLC0415
     from conformance.target import SettingsError  # noqa: PLC0415
 
+    if folder is not None and not folder.exists():
+        fail(f"{folder}: there is no such folder; name the one that holds the runs, such as reports")
+    reports = folder or Path("reports")
     try:
-        found, skipped = kept.entries(folder)
+        found, skipped = kept.entries(reports)
         leaving = kept.surplus(found, keep) if keep is not None else []
+        gone = {entry.folder for entry in leaving}
+        staying = [entry for entry in found if entry.folder not in gone]
+        page = timeline.write(reports, kept.by_target(staying), skipped)
+        # Where no page can be written, nothing is removed.
         for entry in leaving:
-            click.echo(escape.terminal(kept.remove(entry)))
-        staying = [entry for entry in found if entry not in leaving]
-        page = timeline.write(folder, kept.by_target(staying), skipped)
+            click.echo(escape.line(kept.remove(entry, reports)))
     except SettingsError as error:
         fail(str(error))
     for line in skipped:
-        click.echo(escape.terminal(f"skipped {line}"))
-    click.echo(f"history: {page} ({len(staying)} runs)")
+        click.echo(escape.line(f"skipped {line}"))
+    click.echo(escape.line(f"history: {page} ({len(staying)} {'run' if len(staying) == 1 else 'runs'})"))
 
 
 @cli.command()
@@ -185,14 +192,16 @@ def history(folder: Path, keep: int | None) -> None:
 def compare(before: str, after: str, form: str, output: Path | None, reports: Path) -> None:
     """Say how run B differs from run A: regressions, fixes, drift, and what else is new on the wire.
 
-    A and B are folders of runs, latest, or latest:TARGET; --reports says where the latest is looked for.
+    A and B are folders of runs, latest, previous (the one before it, of the same target), latest:TARGET or
+    previous:TARGET; --reports says where these are looked for.
 
-    Exit codes: 0 nothing is worse or different but for fixes, 1 regression, 2 usage, 3 what counts could not be decided
-    any more, 5 drift or new facts on the wire alone.
+    Exit codes: 0 nothing is worse and nothing else differs, 1 regression, 2 usage, 3 what counts could not be decided
+    any more, or nothing was judged in one of the runs, 5 drift or other differences alone.
     """
     from conformance import comparison  # noqa: PLC0415
     from conformance import history as kept  # noqa: PLC0415
     from conformance.report import difference  # noqa: PLC0415
+    from conformance.report.folder import put  # noqa: PLC0415
     from conformance.target import SettingsError  # noqa: PLC0415
 
     try:
@@ -204,7 +213,7 @@ def compare(before: str, after: str, form: str, output: Path | None, reports: Pa
         click.echo(told, nl=False)
     else:
         try:
-            output.write_text(told, encoding="utf-8")
+            put(output, told)
         except OSError as error:
             fail(f"--output {output}: cannot be written: {error.strerror}")
     raise SystemExit(found.code)
@@ -229,7 +238,7 @@ def pin(place: str, output: Path, reports: Path) -> None:
     """
     from conformance import history as kept  # noqa: PLC0415
     from conformance import pinning  # noqa: PLC0415
-    from conformance.report import summary  # noqa: PLC0415
+    from conformance.report import escape, summary  # noqa: PLC0415
     from conformance.target import SettingsError  # noqa: PLC0415
 
     folder = Path(place)
@@ -241,7 +250,7 @@ def pin(place: str, output: Path, reports: Path) -> None:
         fail(str(error))
     except ValueError as error:
         fail(f"{folder}: {error}")
-    click.echo(f"pinned: {output} ({len(pinned.traits)} traits of {pinned.target})")
+    click.echo(escape.line(f"pinned: {output} ({len(pinned.traits)} traits of {pinned.target})"))
 
 
 def _cwd() -> Path:

@@ -41,7 +41,7 @@ def results(
     """Results with a verdict for each requirement that is named; what is unmet was answered 401 invalid_client."""
     rows = catalogue.load().requirements
     unmet = set(summary.UNMET)
-    cases = [
+    cases: list[dict[str, Any]] = [
         {
             "id": identifier,
             "area": identifier.partition("-")[0],
