@@ -250,7 +250,8 @@ def pin(place: str, output: Path, reports: Path) -> None:
         fail(str(error))
     except ValueError as error:
         fail(f"{folder}: {error}")
-    click.echo(escape.line(f"pinned: {output} ({len(pinned.traits)} traits of {pinned.target})"))
+    number = len(pinned.traits)
+    click.echo(escape.line(f"pinned: {output} ({number} {'trait' if number == 1 else 'traits'} of {pinned.target})"))
 
 
 def _cwd() -> Path:

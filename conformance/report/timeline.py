@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -47,6 +48,7 @@ _SYMBOLS = {
     "passed": "\u2713",
 }
 _HEAD = 4096
+_LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +153,14 @@ def _beginning(file: Path) -> str:
 
 def _folder(reports: Path, timeline: Timeline, taken: set[str]) -> Path:
     """The folder of the page of a target: the one that holds its runs, unless another page has that place."""
-    safe = re.sub(r"[^A-Za-z0-9._-]", "_", timeline.target).lstrip(".") or "target"
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", timeline.target).lstrip(".")[:_LONGEST] or "target"
     runs = {step.entry.folder for step in timeline.steps}
-    name = safe
-    number = 1
-    while name in taken or reports / name in runs or _holds_run(reports / name):
-        number += 1
-        name = f"{safe}-history" if number == 2 else f"{safe}-history-{number}"
-    taken.add(name)
-    return reports / name
+    for number in count():
+        name = safe if number == 0 else f"{safe}-history" if number == 1 else f"{safe}-history-{number}"
+        if name not in taken and reports / name not in runs and not _holds_run(reports / name):
+            taken.add(name)
+            return reports / name
+    raise AssertionError
 
 
 def _holds_run(folder: Path) -> bool:
@@ -207,7 +208,7 @@ def _linking(folder: Path) -> Callable[[Path], str]:
 
 
 def _link(folder: Path, target: Path) -> str:
-    return "./" + quote(os.path.relpath(target, folder))
+    return "./" + quote(os.fsencode(os.path.relpath(target, folder)))
 
 
 def _day(entry: Entry) -> str:
