@@ -58,9 +58,9 @@ class Change:
         title: the requirement in a few words.
         before: verdict of the first run.
         after: verdict of the second.
-        expected: what would have been right.
-        actual: what came, or why it could not be decided.
-        was: what came before, where the verdict is the same.
+        expected: what would have been right, where one of both is unmet.
+        was: what came before, where that was unmet.
+        actual: what came after, or why it could not be decided; empty where it passed.
         likewise: IDs of cases that changed with it by the same answers.
     """
 
@@ -70,8 +70,8 @@ class Change:
     before: str
     after: str
     expected: str
+    was: str
     actual: str
-    was: str = ""
     likewise: tuple[str, ...] = ()
 
 
@@ -186,8 +186,8 @@ def compare(before: Side, after: Side) -> Comparison:
         decided=tuple(decided),
         changed=_changes(otherwise, first, second, {}),
         drift=drift,
-        facts=tuple(fact for fact in facts if not fact.templates <= owned),
-        explained=tuple(fact for fact in facts if fact.templates <= owned),
+        facts=tuple(fact for fact in facts if not _is_explained(fact, owned)),
+        explained=tuple(fact for fact in facts if _is_explained(fact, owned)),
         gone={one: case["verdict"] for one, case in first.items() if one not in second},
         added={one: case["verdict"] for one, case in second.items() if one not in first},
         notes=tuple(_notes(before, after)),
@@ -225,17 +225,16 @@ def _changes(
 
 
 def _change(before: Mapping[str, Any], after: Mapping[str, Any], likewise: tuple[str, ...]) -> Change:
-    told = after if _rank(after) or after["verdict"] in OPEN else before
-    open_ = told["verdict"] in OPEN
+    unmet = after if after["verdict"] in UNMET else before if before["verdict"] in UNMET else None
     return Change(
         id=after["id"],
         level=after["level"],
         title=after["title"],
         before=before["verdict"],
         after=after["verdict"],
-        expected="" if open_ else told["expected"],
-        actual=told["reason"] if open_ else told["actual"] or told["reason"],
-        was=before["actual"] if before["verdict"] == after["verdict"] else "",
+        expected=unmet["expected"] if unmet is not None else "",
+        was=before["actual"] if before["verdict"] in UNMET else "",
+        actual="" if after["verdict"] == "passed" else after["actual"] or after["reason"],
         likewise=likewise,
     )
 
@@ -275,6 +274,14 @@ def _facts(before: Side, after: Side) -> tuple[Fact, ...]:
     if before.recording is None or after.recording is None:
         return ()
     return signature.facts(signature.signatures(before.recording), signature.signatures(after.recording))
+
+
+def _is_explained(fact: Fact, owned: set[str]) -> bool:
+    """Whether a fact is no more than the changes that own some templates.
+
+    The same other answer also came to requests that no case of these is about; a field or member may be another matter.
+    """
+    return not owned.isdisjoint(fact.templates) if fact.what == "answer changed" else fact.templates <= owned
 
 
 def _declaring(drift: Iterable[Drift]) -> set[str]:

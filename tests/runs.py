@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ def results(
             "actual": "401 invalid_client" if verdict in unmet else "",
             "changed": [],
             "remedy": "Repair it.",
-            "sources": [],
+            "sources": [asdict(one) for one in rows[identifier].sources] if identifier in rows else [],
             "stimuli": {},
             "witnesses": [],
             "follows": "",

@@ -14,7 +14,7 @@ from conformance.comparison import side as read
 from conformance.report import difference
 from conformance.report.folder import EXCHANGES, RESULTS
 from conformance.resources import package_text
-from tests.runs import OTHER, case_of, recording, results, side, write
+from tests.runs import OTHER, THIRD, case_of, recording, results, side, write
 from tests.servers import answer, refusal
 
 if TYPE_CHECKING:
@@ -121,6 +121,24 @@ def test_a_reason_that_differs_in_an_identifier_is_the_same() -> None:
     assert compare(side(before), side(after)).code == 0
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "expected", "was", "actual"),
+    [
+        ("passed", "failed", "a token", "", "401 invalid_client"),
+        ("failed", "passed", "a token", "401 invalid_client", ""),
+        ("warning", "failed", "a token", "401 invalid_client", "401 invalid_client"),
+        ("failed", "inconclusive", "a token", "401 invalid_client", "as inconclusive as can be"),
+        ("passed", "not_applicable", "", "", "as not_applicable as can be"),
+    ],
+)
+def test_a_change_says_what_was_expected_what_came_before_and_what_after(
+    before: str, after: str, expected: str, was: str, actual: str
+) -> None:
+    found = between(before, after)
+    (change,) = (*found.regressions, *found.fixes, *found.undecided, *found.changed)
+    assert (change.expected, change.was, change.actual) == (expected, was, actual)
+
+
 def test_a_case_that_follows_another_is_told_with_it() -> None:
     before, after = ({"A-001": one, "A-002": one} for one in ("passed", "failed"))
     second = results(after)
@@ -204,6 +222,20 @@ def test_a_fact_that_is_the_change_itself_is_told_apart(before: str, after: str)
     found = compare(side(first, (OTHER, refusal())), side(second, (OTHER, refusal(401, "x"))))
     assert (len(found.facts), len(found.explained)) == (0, 1)
     assert found.code == (1 if after == "failed" else 0)
+
+
+@pytest.mark.parametrize(
+    ("octets", "facts", "explained"),
+    [(refusal(401, "x"), 0, 1), (refusal(400, "invalid_request", "X-New: 1"), 1, 0)],
+    ids=["another answer", "another field"],
+)
+def test_what_shows_in_other_answers_too_is_explained_where_it_is_the_answer(
+    octets: bytes, facts: int, explained: int
+) -> None:
+    first, second = (results({MUST: verdict}) for verdict in ("passed", "failed"))
+    case_of(second, MUST)["stimuli"] = {"wrong": [1]}
+    found = compare(side(first, (OTHER, refusal()), (THIRD, refusal())), side(second, (OTHER, octets), (THIRD, octets)))
+    assert (len(found.facts), len(found.explained)) == (facts, explained)
 
 
 def test_a_fact_that_is_a_drift_itself_is_told_apart() -> None:

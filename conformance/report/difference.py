@@ -131,12 +131,12 @@ def _lines(item: Change | Drift | Fact) -> tuple[str, ...]:
         values = ", then ".join(value for value in (item.before, item.after) if value)
         return f"{item.what}{named}{f': {values}' if values else ''}", f"in {_stimuli(item.stimuli)}"
     words = f"{_words(item.before)}, then {_words(item.after)}" if item.before != item.after else _words(item.after)
-    came = item.actual if not item.was else f"{item.was}; then {item.actual}"
     return (
         f"{item.id} {item.level}  {item.title}: {words}",
-        f"expected  {item.expected}" if item.expected else "",
-        f"actual    {came}" if item.actual else "",
-        f"likewise  {', '.join(item.likewise)}" if item.likewise else "",
+        f"expected: {item.expected}" if item.expected else "",
+        f"was: {item.was}" if item.was else "",
+        f"actual: {item.actual}" if item.actual else "",
+        f"likewise: {', '.join(item.likewise)}" if item.likewise else "",
     )
 
 
