@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -195,8 +196,8 @@ def compare(before: str, after: str, form: str, output: Path | None, reports: Pa
     A and B are folders of runs, latest, previous (the one before it, of the same target), latest:TARGET or
     previous:TARGET; --reports says where these are looked for.
 
-    Exit codes: 0 nothing is worse and nothing else differs, 1 regression, 2 usage, 3 what counts could not be decided
-    any more, or nothing was judged in one of the runs, 5 drift or other differences alone.
+    Exit codes: 0 the same or better, 1 regression, 2 usage, 3 what counts could not be decided any more, or nothing was
+    judged in one of the runs, 5 nothing is worse, but a trait, a verdict or the wire is not as it was.
     """
     from conformance import comparison  # noqa: PLC0415
     from conformance import history as kept  # noqa: PLC0415
@@ -315,6 +316,9 @@ def main() -> None:
 
     Whatever goes wrong here ends with an exit code of its own: Python's 1 would mean that a target is not conformant.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What came from the wire may hold characters that the terminal has no encoding for.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         cli.main(prog_name="token-conformance", standalone_mode=False)
     except click.UsageError as error:

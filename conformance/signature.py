@@ -17,7 +17,7 @@ from conformance.reply import Reading
 from conformance.request import VALID
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from conformance.recording import Header, Recording, Token
 
@@ -92,13 +92,13 @@ def signatures(recording: Recording) -> Signatures:
     seen: dict[str, list[dict[Aspect, str]]] = defaultdict(list)
     labels: dict[str, str] = {}
     tokens: list[str] = []
-    own = _own_words(recording.header)
+    hide = _hiding(recording.header)
     for exchange in recording.exchanges:
         reading = Reading(exchange)
         if reading.rate_limited:
             continue
         labels.setdefault(exchange.template, exchange.label)
-        seen[exchange.template].append({aspect: _without(own, value) for aspect, value in _aspects(reading)})
+        seen[exchange.template].append({aspect: hide(value) for aspect, value in _aspects(reading)})
         if exchange.template == VALID.digest and exchange.token is not None:
             tokens.append(exchange.token.fingerprint)
     recurring = _recurring(seen)
@@ -127,10 +127,16 @@ def signatures(recording: Recording) -> Signatures:
 def facts(before: Signatures, after: Signatures) -> tuple[Fact, ...]:
     """What differs in the answers to requests that both runs sent, what is alike for many stimuli told once."""
     found: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    recurring = before.recurring | after.recurring
+    varying = before.varying | after.varying
     for digest in after.of:
         if digest in before.of:
-            for fact in _differences(digest, before, after):
-                found[fact].append(digest)
+            first, second = (
+                {aspect: settled(value, recurring) for aspect, value in one.of[digest].items()}
+                for one in (before, after)
+            )
+            for aspect in _different(first, second, varying):
+                found[_told(aspect, first.get(aspect), second.get(aspect), before, after)].append(digest)
     return tuple(
         Fact(*fact, tuple(after.labels[digest] for digest in digests), frozenset(digests))
         for fact, digests in sorted(found.items(), key=lambda one: -len(one[1]))
@@ -153,16 +159,17 @@ def settled(text: str, recurring: Collection[str] = ()) -> str:
     return _WORD.sub(shown, _MOMENT.sub("(a time)", text))
 
 
-def _own_words(header: Header) -> Mapping[str, str]:
-    """What answers may repeat of this run alone, and what stands for it."""
+def _hiding(header: Header) -> Callable[[str], str]:
+    """What takes out of a text what answers may repeat of this run alone: its identifier, and host and port."""
     authority = str(header.target.get("base_url", "")).partition("//")[2].partition("/")[0]
-    return {word: name for word, name in ((header.run, "(the run)"), (authority, "(the host)")) if word}
-
-
-def _without(own: Mapping[str, str], text: str) -> str:
-    for word, name in own.items():
-        text = text.replace(word, name)
-    return text
+    # A name without a dot or port may be any word, and is the same the next time.
+    words = {word: name for word, name in ((header.run, "(the run)"), (authority, "(the host)")) if word}
+    if not {".", ":"} & set(authority):
+        words.pop(authority, None)
+    if not words:
+        return lambda text: text
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)")
+    return lambda text: pattern.sub(lambda found: words[found[0]], text)
 
 
 def _recurring(seen: Mapping[str, Iterable[Mapping[Aspect, str]]]) -> frozenset[str]:
@@ -219,30 +226,35 @@ def _unsteady(alike: Iterable[Mapping[Aspect, str]]) -> set[Aspect]:
     return {aspect for one in rest for aspect in {*first, *one} if first.get(aspect) != one.get(aspect)}
 
 
-def _differences(digest: str, before: Signatures, after: Signatures) -> Iterator[tuple[str, str, str, str]]:
-    """What differs in the answers to one request: the kind, the name, and both values."""
-    first, second = before.of[digest], after.of[digest]
+def _different(
+    first: Mapping[Aspect, str], second: Mapping[Aspect, str], varying: frozenset[Aspect]
+) -> Iterator[Aspect]:
+    """The aspects that are to be told of two signatures of answers to one request."""
     if ANSWER not in first or ANSWER not in second:
         return
-    recurring = before.recurring | after.recurring
-    varying = before.varying | after.varying
     # Another answer has other fields and members; that it is another one says it all.
-    other = settled(first[ANSWER], recurring) != settled(second[ANSWER], recurring)
-    for aspect in (ANSWER,) if other else dict.fromkeys((*first, *second)):
+    aspects = (ANSWER,) if first[ANSWER] != second[ANSWER] else dict.fromkeys((*first, *second))
+    for aspect in aspects:
         kind, name = aspect
         if aspect in varying or (f"{kind}{_PRESENCE}", name) in varying:
             continue
-        was, is_ = (settled(one[aspect], recurring) if aspect in one else None for one in (first, second))
-        if was == is_:
-            continue
-        if was is not None and is_ is not None:
-            yield f"{kind} changed", name, *_excerpts(was, is_)
-        elif kind.endswith(_PRESENCE):
-            plain = kind.removesuffix(_PRESENCE)
-            if is_ is None:
-                yield f"{plain} removed", name, before.constant.get((plain, name), "")[:SHOWN], ""
-            else:
-                yield f"{plain} added", name, "", after.constant.get((plain, name), "")[:SHOWN]
+        # The value of what is not there on one side is told with its presence.
+        missing = aspect not in first or aspect not in second
+        if missing == kind.endswith(_PRESENCE) and first.get(aspect) != second.get(aspect):
+            yield aspect
+
+
+def _told(
+    aspect: Aspect, was: str | None, is_: str | None, before: Signatures, after: Signatures
+) -> tuple[str, str, str, str]:
+    """The kind of a difference, the name, and both values."""
+    kind, name = aspect
+    if was is not None and is_ is not None:
+        return f"{kind} changed", name, *_excerpts(was, is_)
+    plain = kind.removesuffix(_PRESENCE)
+    if is_ is None:
+        return f"{plain} removed", name, before.constant.get((plain, name), "")[:SHOWN], ""
+    return f"{plain} added", name, "", after.constant.get((plain, name), "")[:SHOWN]
 
 
 def _excerpts(was: str, is_: str) -> tuple[str, str]:

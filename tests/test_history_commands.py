@@ -267,6 +267,14 @@ def test_compare_refuses_what_it_cannot_use(
     assert why in done.err
 
 
+def test_a_terminal_of_few_characters_gets_escapes(tmp_path: Path) -> None:
+    for day in range(2):
+        write(tmp_path / "reports" / str(day), results({ROW: "passed"}, target="5 \u20ac", days=day))
+    done = command(tmp_path, "compare", "previous", "latest", PYTHONIOENCODING="latin-1")
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[0].startswith("before  5 \\u20ac, ")
+
+
 def test_an_error_shows_no_control_character_of_a_name(say: Callable[..., Done]) -> None:
     done = say("compare", "\x1b[31mred", "latest")
     assert done.code == 2

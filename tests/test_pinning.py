@@ -79,6 +79,13 @@ def test_a_fingerprint_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None
     assert stat.S_IMODE((tmp_path / "f.toml").stat().st_mode) == 0o600
 
 
+def test_a_file_that_others_may_read_stays_so(tmp_path: Path) -> None:
+    pinning.keep(fingerprint(), tmp_path / "f.toml")
+    (tmp_path / "f.toml").chmod(0o644)
+    pinning.keep(fingerprint("last"), tmp_path / "f.toml")
+    assert stat.S_IMODE((tmp_path / "f.toml").stat().st_mode) == 0o644
+
+
 def test_what_a_link_leads_to_is_replaced_and_not_the_link(tmp_path: Path) -> None:
     pinning.keep(fingerprint("first"), tmp_path / "real.toml")
     (tmp_path / "f.toml").symlink_to("real.toml")

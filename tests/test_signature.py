@@ -263,6 +263,13 @@ def test_what_belongs_to_the_run_and_its_host_is_no_fact() -> None:
     assert facts(run("0123456789ab", "127.0.0.1:4001"), run("ba9876543210", "127.0.0.1:4002")) == []
 
 
+@pytest.mark.parametrize("host", ["auth", ""])
+def test_a_host_whose_name_may_be_any_word_is_left_where_it_stands(host: str) -> None:
+    before, after = (recording((OTHER, failing(text)), host=host) for text in ("no auth", "auth needed"))
+    ((_, _, was, is_, _),) = facts(before, after)
+    assert (was, is_) == ('"no auth"', '"auth needed"')
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

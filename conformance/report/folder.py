@@ -134,7 +134,7 @@ def put(file: Path, text: str) -> None:
     """Writes a file at once: nobody sees half of it, and where it cannot be written what was there stays.
 
     Args:
-        file: the file; what a link leads to is replaced, not the link.
+        file: the file, readable by its owner only where it is new; what a link leads to is replaced, not the link.
         text: its content.
 
     Raises:
@@ -145,6 +145,8 @@ def put(file: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(place, name)
         Path(name).replace(place)
     except BaseException:
         Path(name).unlink(missing_ok=True)
