@@ -14,6 +14,7 @@ import pytest
 from conformance import case, engine, profiles
 from conformance.target import Credentials, Limits, Secret, target_at
 from tests import stacks
+from tests.test_peers import WERKZEUG
 
 if TYPE_CHECKING:
     from conformance.case import Case
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 ROWS = frozenset(
-    {"REQ-001", "AUTH-023", "HDR-001", "HDR-002", "HDR-003", "HDR-007", "HDR-008", "HDR-011"}
+    {"REQ-001", "METHOD-006", "AUTH-023", "HDR-001", "HDR-002", "HDR-003", "HDR-007", "HDR-008", "HDR-011"}
     | {f"CTYPE-{number:03}" for number in range(8, 13)}
 )
 
@@ -29,24 +30,7 @@ ROWS = frozenset(
 ANY_HOST = {"WIRE-021": "warning"}
 
 PINNED = {
-    "werkzeug": {
-        **ANY_HOST,
-        # A space before the colon is cut off.
-        "WIRE-001": "failed",
-        # Neither a missing nor a second Host keeps the request from the application.
-        "WIRE-004": "failed",
-        "WIRE-005": "failed",
-        # Lengths that differ or are no numbers count as none: the application gets an empty body.
-        "WIRE-007": "failed",
-        "WIRE-009": "failed",
-        # A chunk extension, and a chunk size that is no number, become a 500 each.
-        "WIRE-010": "failed",
-        "WIRE-020": "failed",
-        # Chunks are read although another coding is said to lie over them.
-        "WIRE-011": "failed",
-        # A lone CR ends a field line, so that the credentials behind it count.
-        "WIRE-012": "failed",
-    },
+    "werkzeug": {**ANY_HOST, **WERKZEUG},
     "gunicorn": {
         **ANY_HOST,
         # Two Content-Type lines are refused.
