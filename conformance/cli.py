@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -44,7 +45,7 @@ class Group(click.Group):
 
 def fail(text: str, code: int = USAGE) -> NoReturn:
     """Ends with one line on standard error."""
-    click.echo(escape.terminal(f"token-conformance: {' '.join(text.split())}"), err=True)
+    click.echo(escape.line(f"token-conformance: {' '.join(text.split())}"), err=True)
     raise SystemExit(code)
 
 
@@ -152,9 +153,9 @@ def judge(*, place: Path, quiet: bool, verbose: bool, **asked: Any) -> None:
 
 
 @cli.command()
-@click.argument("folder", metavar="[DIR]", default="reports", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--keep", metavar="N", type=click.IntRange(1), help="Remove the oldest runs of each target beyond N.")
-def history(folder: Path, keep: int | None) -> None:
+def history(folder: Path | None, keep: int | None) -> None:
     """Build pages over all runs in DIR, which is reports unless given: index.html, and one for each target.
 
     Exit codes: 0 the pages were written, 2 usage.
@@ -163,18 +164,23 @@ def history(folder: Path, keep: int | None) -> None:
     from conformance.report import timeline  # noqa: PLC0415
     from conformance.target import SettingsError  # noqa: PLC0415
 
+    if folder is not None and not folder.exists():
+        fail(f"{folder}: there is no such folder; name the one that holds the runs, such as reports")
+    reports = folder or Path("reports")
     try:
-        found, skipped = kept.entries(folder)
+        found, skipped = kept.entries(reports)
         leaving = kept.surplus(found, keep) if keep is not None else []
+        gone = {entry.folder for entry in leaving}
+        staying = [entry for entry in found if entry.folder not in gone]
+        page = timeline.write(reports, kept.by_target(staying), skipped)
+        # Where no page can be written, nothing is removed.
         for entry in leaving:
-            click.echo(escape.terminal(kept.remove(entry)))
-        staying = [entry for entry in found if entry not in leaving]
-        page = timeline.write(folder, kept.by_target(staying), skipped)
+            click.echo(escape.line(kept.remove(entry, reports)))
     except SettingsError as error:
         fail(str(error))
     for line in skipped:
-        click.echo(escape.terminal(f"skipped {line}"))
-    click.echo(escape.terminal(f"history: {page} ({len(staying)} runs)"))
+        click.echo(escape.line(f"skipped {line}"))
+    click.echo(escape.line(f"history: {page} ({len(staying)} {'run' if len(staying) == 1 else 'runs'})"))
 
 
 @cli.command()
@@ -186,14 +192,16 @@ def history(folder: Path, keep: int | None) -> None:
 def compare(before: str, after: str, form: str, output: Path | None, reports: Path) -> None:
     """Say how run B differs from run A: regressions, fixes, drift, and what else is new on the wire.
 
-    A and B are folders of runs, latest, or latest:TARGET; --reports says where the latest is looked for.
+    A and B are folders of runs, latest, previous (the one before it, of the same target), latest:TARGET or
+    previous:TARGET; --reports says where these are looked for.
 
-    Exit codes: 0 nothing is worse or different but for fixes, 1 regression, 2 usage, 3 what counts could not be decided
-    any more, 5 drift or new facts on the wire alone.
+    Exit codes: 0 the same or better, 1 regression, 2 usage, 3 what counts could not be decided any more, or nothing was
+    judged in one of the runs, 5 nothing is worse, but a trait, a verdict or the wire is not as it was.
     """
     from conformance import comparison  # noqa: PLC0415
     from conformance import history as kept  # noqa: PLC0415
     from conformance.report import difference  # noqa: PLC0415
+    from conformance.report.folder import put  # noqa: PLC0415
     from conformance.target import SettingsError  # noqa: PLC0415
 
     try:
@@ -205,7 +213,7 @@ def compare(before: str, after: str, form: str, output: Path | None, reports: Pa
         click.echo(told, nl=False)
     else:
         try:
-            output.write_text(told, encoding="utf-8")
+            put(output, told)
         except OSError as error:
             fail(f"--output {output}: cannot be written: {error.strerror}")
     raise SystemExit(found.code)
@@ -242,7 +250,8 @@ def pin(place: str, output: Path, reports: Path) -> None:
         fail(str(error))
     except ValueError as error:
         fail(f"{folder}: {error}")
-    click.echo(escape.terminal(f"pinned: {output} ({len(pinned.traits)} traits of {pinned.target})"))
+    number = len(pinned.traits)
+    click.echo(escape.line(f"pinned: {output} ({number} {'trait' if number == 1 else 'traits'} of {pinned.target})"))
 
 
 def _cwd() -> Path:
@@ -310,6 +319,9 @@ def main() -> None:
 
     Whatever goes wrong here ends with an exit code of its own: Python's 1 would mean that a target is not conformant.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What came from the wire may hold characters that the terminal has no encoding for.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         cli.main(prog_name="token-conformance", standalone_mode=False)
     except click.UsageError as error:

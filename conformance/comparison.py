@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from conformance import catalogue, pinning, recording, signature
-from conformance.report import results, summary
-from conformance.report.folder import EXCHANGES, RESULTS
+from conformance.report import summary
+from conformance.report.folder import EXCHANGES
+from conformance.report.summary import OPEN, UNMET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from conformance.pinning import Drift
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 FORMAT = "token-conformance-comparison/1"
 SAME, REGRESSED, UNDECIDED, DRIFTED = 0, 1, 3, 5
 
+# A waiver excuses what is unmet, so that it is no worse than what is met.
 _RANK = {"failed": 2, "warning": 1}
-_OPEN = ("inconclusive", "error")
 _COUNTING = ("MUST", "DOC", "ROBUST")
 
 
@@ -57,9 +58,9 @@ class Change:
         title: the requirement in a few words.
         before: verdict of the first run.
         after: verdict of the second.
-        expected: what would have been right.
-        actual: what came, or why it could not be decided.
-        was: what came before, where the verdict is the same.
+        expected: what would have been right, where one of both is unmet.
+        was: what came before, where that was unmet.
+        actual: what came after, or why it could not be decided; empty where it passed.
         likewise: IDs of cases that changed with it by the same answers.
     """
 
@@ -69,8 +70,8 @@ class Change:
     before: str
     after: str
     expected: str
+    was: str
     actual: str
-    was: str = ""
     likewise: tuple[str, ...] = ()
 
 
@@ -89,9 +90,9 @@ class Comparison:
         changed: other changes of a verdict, or of what came where the verdict is the same.
         drift: traits with another value.
         facts: what differs on the wire.
-        explained: the facts among them that are no more than the regressions and fixes.
-        gone: IDs that only the first judged.
-        added: IDs that only the second judged.
+        explained: the facts among them that are no more than the changes of cases and traits.
+        gone: verdicts of what only the first judged, by ID.
+        added: verdicts of what only the second judged, by ID.
         notes: what could not be compared, and why.
     """
 
@@ -106,8 +107,8 @@ class Comparison:
     drift: tuple[Drift, ...] = ()
     facts: tuple[Fact, ...] = ()
     explained: tuple[Fact, ...] = ()
-    gone: tuple[str, ...] = ()
-    added: tuple[str, ...] = ()
+    gone: Mapping[str, str] = field(default_factory=dict)
+    added: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -118,23 +119,31 @@ class Comparison:
         rows = catalogue.load().requirements
         if any(one.level in _COUNTING and not (one.id in rows and rows[one.id].undecidable) for one in self.undecided):
             return UNDECIDED
+        if any(one.results["verdict"] == "unusable" for one in (self.before, self.after)):
+            return UNDECIDED
         return DRIFTED if self.changed or self.drift or self.facts else SAME
+
+    @property
+    def outcome(self) -> str:
+        """What came of it: ``same``, ``better``, ``drift``, ``undecided`` or ``regression``."""
+        better = "better" if self.fixes or self.decided else "same"
+        return {SAME: better, REGRESSED: "regression", UNDECIDED: "undecided", DRIFTED: "drift"}[self.code]
 
     @property
     def sentence(self) -> str:
         """What came of it, in one sentence."""
-        words = {REGRESSED: "regression", UNDECIDED: "could not be compared", DRIFTED: "drift", SAME: "same"}
         counts = (
-            (len(self.regressions), "regression"),
-            (len(self.fixes), "fix"),
-            (len(self.undecided), "no longer decided"),
-            (len(self.changed), "changed"),
-            (len(self.drift), "trait drift"),
-            (len(self.facts), "wire fact"),
+            (len(self.regressions), "regression", "regressions"),
+            (len(self.fixes), "fix", "fixes"),
+            (len(self.undecided), "no longer decided", "no longer decided"),
+            (len(self.decided), "decided now", "decided now"),
+            (len(self.changed), "changed otherwise", "changed otherwise"),
+            (len(self.drift), "trait drifted", "traits drifted"),
+            (len(self.facts), "wire fact", "wire facts"),
         )
-        plural = {"regression": "s", "fix": "es", "trait drift": "s", "wire fact": "s"}
-        told = [f"{number} {word}{plural.get(word, '') if number != 1 else ''}" for number, word in counts if number]
-        return f"{words[self.code]}: {', '.join(told) or 'nothing differs'}"
+        told = [f"{number} {one if number == 1 else many}" for number, one, many in counts if number]
+        blind = "; the wire was not compared" if self.before.missing or self.after.missing else ""
+        return f"{self.outcome}: {', '.join(told) or 'nothing differs'}{blind}"
 
 
 def side(folder: Path) -> Side:
@@ -144,17 +153,9 @@ def side(folder: Path) -> Side:
         ValueError: the folder holds no results that can be read.
     """
     try:
-        found = summary.document(folder / RESULTS, results.FORMAT)
-        if found is not None:
-            summary.summary(found)
-            for one in found["cases"]:
-                _needed(one)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{folder}: {RESULTS} is none of this suite: {type(error).__name__} {error}") from None
+        found = summary.results_in(folder)
     except ValueError as error:
         raise ValueError(f"{folder}: {error}") from None
-    if found is None:
-        raise ValueError(f"{folder}: holds no {RESULTS}")
     try:
         return Side(str(folder), found, recording.read(folder / EXCHANGES))
     except recording.RecordingError as error:
@@ -166,18 +167,15 @@ def compare(before: Side, after: Side) -> Comparison:
     first, second = before.cases, after.cases
     both = [identifier for identifier in second if identifier in first]
     worse = [one for one in both if _rank(second[one]) > _rank(first[one])]
-    better = [
-        one
-        for one in both
-        if _rank(second[one]) < _rank(first[one]) and second[one]["verdict"] in ("passed", "observed", "warning")
-    ]
-    lost = [one for one in both if second[one]["verdict"] in _OPEN and first[one]["verdict"] not in _OPEN]
+    better = [one for one in both if _is_better(first[one]["verdict"], second[one]["verdict"])]
+    lost = [one for one in both if second[one]["verdict"] in OPEN and first[one]["verdict"] not in OPEN]
     rest = [one for one in both if one not in {*worse, *better, *lost}]
-    otherwise = [one for one in rest if first[one]["verdict"] not in _OPEN and _differs(first[one], second[one])]
-    decided = [one for one in rest if first[one]["verdict"] in _OPEN and second[one]["verdict"] not in _OPEN]
+    otherwise = [one for one in rest if first[one]["verdict"] not in OPEN and _differs(first[one], second[one])]
+    decided = [one for one in rest if first[one]["verdict"] in OPEN and second[one]["verdict"] not in OPEN]
+    drift = pinning.drift(before.results["traits"], after.results["traits"])
     facts = _facts(before, after)
-    owned = _templates(before, (*worse, *better)) | _templates(after, (*worse, *better))
-    notes = [f"the wire was not compared: {one.missing}" for one in (before, after) if one.missing]
+    told = {*worse, *better, *otherwise, *_declaring(drift)}
+    owned = _templates(before, told) | _templates(after, told)
     return Comparison(
         before,
         after,
@@ -187,28 +185,27 @@ def compare(before: Side, after: Side) -> Comparison:
         undecided=_changes(lost, first, second, {}),
         decided=tuple(decided),
         changed=_changes(otherwise, first, second, {}),
-        drift=pinning.drift(before.results["traits"], after.results["traits"]),
-        facts=tuple(fact for fact in facts if not fact.templates <= owned),
-        explained=tuple(fact for fact in facts if fact.templates <= owned),
-        gone=tuple(one for one in first if one not in second),
-        added=tuple(one for one in second if one not in first),
-        notes=tuple(notes),
+        drift=drift,
+        facts=tuple(fact for fact in facts if not _is_explained(fact, owned)),
+        explained=tuple(fact for fact in facts if _is_explained(fact, owned)),
+        gone={one: case["verdict"] for one, case in first.items() if one not in second},
+        added={one: case["verdict"] for one, case in second.items() if one not in first},
+        notes=tuple(_notes(before, after)),
     )
-
-
-def _needed(case: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a comparison needs of a case in the results."""
-    return tuple(case[name] for name in ("level", "title", "expected", "reason", "witnesses", "stimuli"))
 
 
 def _rank(case: Mapping[str, Any]) -> int:
     return _RANK.get(case["verdict"], 0)
 
 
+def _is_better(before: str, after: str) -> bool:
+    return before in UNMET and (after in ("passed", "observed") or (before, after) == ("failed", "warning"))
+
+
 def _differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     if before["verdict"] != after["verdict"]:
         return True
-    return _rank(after) > 0 and signature.settled(before["actual"]) != signature.settled(after["actual"])
+    return after["verdict"] in UNMET and signature.settled(before["actual"]) != signature.settled(after["actual"])
 
 
 def _changes(
@@ -228,22 +225,21 @@ def _changes(
 
 
 def _change(before: Mapping[str, Any], after: Mapping[str, Any], likewise: tuple[str, ...]) -> Change:
-    told = after if _rank(after) or after["verdict"] in _OPEN else before
-    open_ = told["verdict"] in _OPEN
+    unmet = after if after["verdict"] in UNMET else before if before["verdict"] in UNMET else None
     return Change(
         id=after["id"],
         level=after["level"],
         title=after["title"],
         before=before["verdict"],
         after=after["verdict"],
-        expected="" if open_ else told["expected"],
-        actual=told["reason"] if open_ else told["actual"] or told["reason"],
-        was=before["actual"] if before["verdict"] == after["verdict"] else "",
+        expected=unmet["expected"] if unmet is not None else "",
+        was=before["actual"] if before["verdict"] in UNMET else "",
+        actual="" if after["verdict"] == "passed" else after["actual"] or after["reason"],
         likewise=likewise,
     )
 
 
-def _context(before: Side, after: Side) -> Iterable[str]:
+def _context(before: Side, after: Side) -> Iterator[str]:
     first, second = before.results, after.results
     sources = (
         ("target", lambda found: f"{found['target']['name']} at {_where(found)}"),
@@ -266,10 +262,32 @@ def _where(found: Mapping[str, Any]) -> str:
     return "this machine" if target["embedded"] else f"{target['base_url']}{target['token_path']}"
 
 
+def _notes(before: Side, after: Side) -> Iterator[str]:
+    for name, one in (("first", before), ("second", after)):
+        if one.results["verdict"] == "unusable":
+            yield f"nothing was judged in the {name} run: {one.results['reason']}"
+        if one.missing:
+            yield f"the wire was not compared: {one.missing}"
+
+
 def _facts(before: Side, after: Side) -> tuple[Fact, ...]:
     if before.recording is None or after.recording is None:
         return ()
     return signature.facts(signature.signatures(before.recording), signature.signatures(after.recording))
+
+
+def _is_explained(fact: Fact, owned: set[str]) -> bool:
+    """Whether a fact is no more than the changes that own some templates.
+
+    The same other answer also came to requests that no case of these is about; a field or member may be another matter.
+    """
+    return not owned.isdisjoint(fact.templates) if fact.what == "answer changed" else fact.templates <= owned
+
+
+def _declaring(drift: Iterable[Drift]) -> set[str]:
+    """IDs of the requirements that declare some traits."""
+    names = {one.trait for one in drift}
+    return {row.id for row in catalogue.load().requirements.values() if names.intersection(row.traits)}
 
 
 def _templates(side_: Side, ids: Iterable[str]) -> set[str]:
@@ -280,6 +298,7 @@ def _templates(side_: Side, ids: Iterable[str]) -> set[str]:
     numbers = {
         number
         for one in ids
+        if one in cases
         for number in (*cases[one]["witnesses"], *(each for some in cases[one]["stimuli"].values() for each in some))
     }
     return {exchange.template for exchange in side_.recording.exchanges if exchange.number in numbers}

@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 from conformance.catalogue import UNKNOWN
 from conformance.report import summary
 from conformance.report.folder import EXCHANGES, FILES, RESULTS, SUMMARY
-from conformance.target import SettingsError, accepted
+from conformance.report.summary import OPEN, UNMET
+from conformance.target import SettingsError, accepted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-LATEST = "latest"
-REPORTS = "reports"
+LATEST, PREVIOUS = "latest", "previous"
 
-_UNMET = ("failed", "warning")
-_OPEN = ("inconclusive", "error")
 _PAGES = ("index.html", "report.html", RESULTS)
 
 
@@ -110,34 +108,33 @@ def entries(reports: Path) -> tuple[list[Entry], list[str]]:
     """
     if not os.path.lexists(reports):
         return [], []
-    if any((reports / name).exists() for name in (RESULTS, SUMMARY, EXCHANGES)):
-        raise SettingsError(f"{reports}: is a run itself; name the folder that holds the runs, such as reports")
     found: list[Entry] = []
     skipped: list[str] = []
     try:
-        for folder in _folders(reports):
-            if not _is_run(folder):
-                runs = list(_folders(folder))
-                if not runs and any(folder.iterdir()):
-                    skipped.append(f"{folder.relative_to(reports)}: holds no run")
-            else:
-                runs = [folder]
-            for run in runs:
-                try:
-                    found.append(Entry(run, summary.read(run)))
-                except ValueError as error:
-                    skipped.append(f"{run.relative_to(reports)}: {error}")
+        if _is_run(reports):
+            raise SettingsError(f"{reports}: is a run itself; name the folder that holds the runs, such as reports")
+        folders = list(_folders(reports, reports))
     except OSError as error:
-        raise SettingsError(f"{error.filename or reports}: cannot be read: {error.strerror}") from None
+        raise SettingsError(f"{reports}: cannot be read: {error.strerror}") from None
+    for folder in folders:
+        try:
+            runs = [folder] if _is_run(folder) else list(_folders(folder, reports))
+            if not runs and any(folder.iterdir()):
+                skipped.append(f"{folder.relative_to(reports)}: holds no run")
+        except OSError as error:
+            skipped.append(f"{folder.relative_to(reports)}: cannot be read: {error.strerror}")
+            continue
+        for run in runs:
+            try:
+                found.append(Entry(run, summary.read(run)))
+            except ValueError as error:
+                skipped.append(f"{run.relative_to(reports)}: {error}")
     return sorted(found, key=lambda entry: (entry.started, str(entry.folder))), skipped
 
 
 def by_target(found: Iterable[Entry]) -> list[Timeline]:
     """The runs target by target, by name, each with what changed."""
-    groups: dict[str, list[Entry]] = {}
-    for entry in found:
-        groups.setdefault(entry.target, []).append(entry)
-    return [timeline(name, groups[name]) for name in sorted(groups)]
+    return [timeline(name, runs) for name, runs in sorted(_groups(found).items())]
 
 
 def timeline(target: str, runs: Iterable[Entry]) -> Timeline:
@@ -161,10 +158,10 @@ def timeline(target: str, runs: Iterable[Entry]) -> Timeline:
         if before is not None and before.summary["profile"] != now["profile"]:
             verdicts, traits, since = {}, {}, {}
         first = not verdicts
-        decided = {one: verdict for one, verdict in now["cases"].items() if verdict not in _OPEN}
-        unmet = {one for one, verdict in decided.items() if verdict in _UNMET}
-        turned = {one for one in decided if one in verdicts and (one in unmet) != (verdicts[one] in _UNMET)}
-        fresh = {one for one in now["findings"] if one in unmet and verdicts.get(one) not in _UNMET}
+        decided = {one: verdict for one, verdict in now["cases"].items() if verdict not in OPEN}
+        unmet = {one for one, verdict in decided.items() if verdict in UNMET}
+        turned = {one for one in decided if one in verdicts and (one in unmet) != (verdicts[one] in UNMET)}
+        fresh = {one for one in now["findings"] if one in unmet and _is_news(verdicts.get(one), decided[one])}
         for one in turned:
             flips[one] = flips.get(one, 0) + 1
         since = {one: since.get(one, entry.started) for one in {*unmet, *(set(since) - set(decided))}}
@@ -199,20 +196,21 @@ def surplus(found: Iterable[Entry], keep: int) -> list[Entry]:
         found: the runs, the oldest first.
         keep: how many of each target stay.
     """
-    groups: dict[str, list[Entry]] = {}
-    for entry in found:
-        groups.setdefault(entry.target, []).append(entry)
-    return [entry for runs in groups.values() for entry in runs[: max(len(runs) - keep, 0)]]
+    return [entry for runs in _groups(found).values() for entry in runs[: max(len(runs) - keep, 0)]]
 
 
-def remove(entry: Entry) -> str:
+def remove(entry: Entry, reports: Path) -> str:
     """Removes the files of a run, and its folder where nothing else is in it; says what became of it.
+
+    Args:
+        entry: the run.
+        reports: the folder of all runs; what lies elsewhere, behind a link, stays.
 
     Raises:
         SettingsError: it cannot be removed.
     """
-    if entry.folder.is_symlink():
-        return f"left {entry.folder}: it is a link"
+    if entry.folder.is_symlink() or not _lies_in(entry.folder, reports):
+        return f"left {entry.folder}: it lies elsewhere, behind a link"
     try:
         for name in FILES:
             (entry.folder / name).unlink(missing_ok=True)
@@ -221,37 +219,65 @@ def remove(entry: Entry) -> str:
             entry.folder.rmdir()
     except OSError as error:
         raise SettingsError(f"{entry.folder}: cannot be removed: {error.strerror}") from None
-    kept = f"; {left} files in it are no files of a run and stay" if left else ""
-    return f"removed {entry.folder}{kept}"
+    if not left:
+        return f"removed {entry.folder}"
+    return f"removed the run in {entry.folder}; what else is in it stays ({left} {'entry' if left == 1 else 'entries'})"
 
 
 def place(word: str, reports: Path) -> Path:
     """The folder of the run that a word names.
 
     Args:
-        word: a folder, ``latest``, or ``latest:TARGET``.
+        word: a folder; ``latest``, or ``previous`` for the one before it of the same target; or one of these words
+            with a colon and the name of a target.
         reports: the folder of all runs.
 
     Raises:
         SettingsError: there is no such run.
     """
     name, colon, target = word.partition(":")
-    if name != LATEST or os.path.lexists(word):
+    if name not in (LATEST, PREVIOUS) or os.path.lexists(word):
         if not Path(word).is_dir():
-            raise SettingsError(f"{word}: is no folder of a run; accepted: such a folder, latest, latest:TARGET")
+            known = ("the folder of a run", LATEST, PREVIOUS, f"{LATEST}:TARGET", f"{PREVIOUS}:TARGET")
+            raise SettingsError(f"{word}: there is no such folder; {accepted(name, known)}")
         return Path(word)
     found, _ = entries(reports)
-    chosen = [entry for entry in found if not colon or entry.target == target]
-    if not chosen:
-        names = sorted({entry.target for entry in found})
-        known = f"; {accepted(target, names)}" if names else ""
-        raise SettingsError(f"{word}: there is no such run in {reports}{known}")
-    return chosen[-1].folder
+    targets = sorted({entry.target for entry in found})
+    if colon and target not in targets:
+        raise SettingsError(f"{word}: {reports} holds no run of {shown(target)}; {accepted(target, targets)}")
+    runs = [entry for entry in found if not colon or entry.target == target]
+    if name == PREVIOUS:
+        runs = [entry for entry in runs if entry.target == runs[-1].target][:-1]
+    if not runs:
+        raise SettingsError(f"{word}: {reports} holds no {'earlier ' if name == PREVIOUS else ''}run")
+    return runs[-1].folder
 
 
-def _folders(folder: Path) -> Iterator[Path]:
-    """The folders in a folder; those with a dot in front belong to runs that have not ended."""
-    return (one for one in sorted(folder.iterdir()) if one.is_dir() and not one.name.startswith("."))
+def _groups(found: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Runs by the name of their target."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in found:
+        groups.setdefault(entry.target, []).append(entry)
+    return groups
+
+
+def _folders(folder: Path, reports: Path) -> Iterator[Path]:
+    """The folders in a folder; those with a dot in front belong to runs that have not ended.
+
+    A link to what lies in the folder of all runs is left out, since that is found under its own name.
+    """
+    for one in sorted(folder.iterdir()):
+        if not one.name.startswith(".") and one.is_dir() and not (one.is_symlink() and _lies_in(one, reports)):
+            yield one
+
+
+def _lies_in(folder: Path, reports: Path) -> bool:
+    return folder.resolve().is_relative_to(reports.resolve())
+
+
+def _is_news(before: str | None, after: str) -> bool:
+    """Whether an unmet case is a new finding, or graver than it was."""
+    return before not in UNMET or (after == "failed" and before != "failed")
 
 
 def _is_run(folder: Path) -> bool:

@@ -7,8 +7,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from conformance.catalogue import UNKNOWN, nearest
+from conformance import catalogue
+from conformance.catalogue import UNKNOWN
 from conformance.keys import parse_toml, read_file
+from conformance.report.folder import put
 from conformance.target import SettingsError, accepted, shown
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Fingerprint:
         base_url: where it was.
         profile: name of the profile of the run.
         edition: edition of the catalogue of the run.
-        traits: values by name of the trait.
+        traits: values by name of the trait; what was not seen is left out.
         file: the file as messages name it; empty where it comes from none.
         lines: the line of each trait in the file, from 1.
     """
@@ -70,14 +72,15 @@ def fingerprint(summary: Mapping[str, Any]) -> Fingerprint:
     Raises:
         ValueError: the run saw none of the traits.
     """
-    if all(value == UNKNOWN for value in summary["traits"].values()):
-        raise ValueError("the run saw no trait, so that there is nothing to pin; its verdict says why")
+    traits = {name: value for name, value in summary["traits"].items() if value != UNKNOWN}
+    if not traits:
+        raise ValueError(f"the run saw no trait, so that there is nothing to pin: {summary['reason']}")
     return Fingerprint(
         target=summary["target"]["name"],
         base_url=summary["target"]["base_url"],
         profile=summary["profile"],
         edition=summary["edition"],
-        traits=dict(summary["traits"]),
+        traits=traits,
     )
 
 
@@ -169,18 +172,24 @@ def check(pinned: Fingerprint, profile: str, cases: Iterable[Case]) -> None:
         cases: every case there is, selected or not.
 
     Raises:
-        SettingsError: it was made with another profile, or pins what no case can see.
+        SettingsError: it was made with another profile or a newer edition, or pins what no case can see.
     """
     if pinned.profile != profile:
         raise SettingsError(
             f"{shown(pinned.file)}: was made with the profile {shown(pinned.profile)}, and this is {profile!r}; "
             "pin a run of this profile"
         )
+    edition = catalogue.load().edition
+    if pinned.edition > edition:
+        raise SettingsError(
+            f"{shown(pinned.file)}: was made with edition {pinned.edition} of the catalogue, and this release has "
+            f"{edition}; install a newer release, or pin a run of this one"
+        )
     declared = {name: values for case in cases for name, values in case.requirement.traits.items()}
     for trait, value in pinned.traits.items():
         where = f"{shown(pinned.file)}: line {pinned.lines.get(trait, 1)}"
         if trait not in declared:
-            near = nearest(trait, declared)
+            near = catalogue.nearest(trait, declared)
             hint = f"did you mean {near!r}?" if near else "pin a run again, or give the file of your own cases"
             raise SettingsError(f"{where}: {shown(trait)} is no trait; {hint}")
         values = dict.fromkeys((*declared[trait], UNKNOWN))
@@ -189,20 +198,26 @@ def check(pinned: Fingerprint, profile: str, cases: Iterable[Case]) -> None:
 
 
 def keep(pinned: Fingerprint, file: Path) -> None:
-    """Writes a fingerprint, in the place of an earlier one if there is any.
+    """Writes a fingerprint, in the place of an earlier one of the same target and profile if there is any.
 
     Raises:
         SettingsError: something else is there, or it cannot be written.
     """
     if file.exists():
         try:
-            found = parse_toml(read_file(file)).get("format")
+            found = parse_toml(read_file(file))
         except SettingsError:
-            found = None
-        if found != FORMAT:
+            found = {}
+        if found.get("format") != FORMAT:
             raise SettingsError(f"--output {file}: holds something else than a fingerprint; name another file")
+        for key in ("target", "profile"):
+            if found.get(key) != getattr(pinned, key):
+                raise SettingsError(
+                    f"--output {file}: is the fingerprint of the {key} {shown(found.get(key))}, and the run is of "
+                    f"{getattr(pinned, key)!r}; name another file"
+                )
     try:
-        file.write_text(written(pinned), encoding="utf-8")
+        put(file, written(pinned))
     except OSError as error:
         raise SettingsError(f"--output {file}: cannot be written: {error.strerror}") from None
 

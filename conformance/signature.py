@@ -1,15 +1,15 @@
 """The signature of an answer: what two runs of one target see alike where nothing has changed.
 
-What varies between equal requests of one run (dates, request ids, tokens) is no part of it: it is learned from the
+What differs between equal requests of one run (dates, request ids, tokens) is no part of it: it is learned from the
 controls and whatever else was sent more than once.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from conformance.expression import visible
@@ -17,25 +17,34 @@ from conformance.reply import Reading
 from conformance.request import VALID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-    from conformance.recording import Recording
+    from conformance.recording import Header, Recording, Token
 
 ANSWER = ("answer", "")
 SHOWN = 120
 """Characters of a value that are shown."""
 
+_PRESENCE = " presence"
 _SPARE = frozenset({"access_token", "refresh_token", "id_token", "error"})
 # Their values follow from others, or from the moment.
 _DEPENDENT = frozenset({"content-length", "date", "age", "expires", "last-modified"})
 _ALL_DIFFERENT = 5
 """From how many answers on a field that never has the same value twice is one that varies."""
 
+_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? "
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
+_MOMENT = re.compile(
+    rf"\b\d{{4}}-\d\d-\d\d(?:[T ]{_CLOCK})?(?:Z|[+-]\d\d:?\d\d)?"
+    rf"|\b\d{{8}}T\d{{6}}Z?"
+    rf"|\b{_DAY}(?:\d{{1,2}}[ -][A-Z][a-z]{{2}}[ -]\d{{2,4}}|[A-Z][a-z]{{2}} +\d{{1,2}})(?: {_CLOCK})?(?: GMT)?"
+    rf"|\b{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?"
+)
 _WORD = re.compile(r"[0-9A-Za-z_-]{8,}")
-_TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?\b")
 _DIGIT = re.compile(r"\d")
 
 Aspect = tuple[str, str]
+"""The kind of what an answer shows, such as ``field``, and the name of the field or member where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +54,8 @@ class Fact:
     Attributes:
         what: the kind, such as ``field added``.
         name: of the field or member, where there is one.
-        before: what it was; empty where there was nothing.
-        after: what it is now; empty where there is nothing.
+        before: what it was; empty where there was nothing, or not one value for all.
+        after: what it is now; likewise.
         stimuli: what was answered so, in words, in the order of sending.
         templates: their digests.
     """
@@ -67,11 +76,15 @@ class Signatures:
         of: by digest of the template, the aspects of its answers that were the same each time.
         labels: the stimuli in words, by digest.
         varying: aspects that vary between equal requests, wherever they occur.
+        recurring: words that look like identifiers and stand in the answers to several stimuli, so that they are none.
+        constant: aspects that have one value wherever they occur, with that.
     """
 
     of: Mapping[str, Mapping[Aspect, str]]
     labels: Mapping[str, str]
     varying: frozenset[Aspect]
+    recurring: frozenset[str]
+    constant: Mapping[Aspect, str]
 
 
 def signatures(recording: Recording) -> Signatures:
@@ -79,23 +92,26 @@ def signatures(recording: Recording) -> Signatures:
     seen: dict[str, list[dict[Aspect, str]]] = defaultdict(list)
     labels: dict[str, str] = {}
     tokens: list[str] = []
+    hide = _hiding(recording.header)
     for exchange in recording.exchanges:
         reading = Reading(exchange)
         if reading.rate_limited:
             continue
         labels.setdefault(exchange.template, exchange.label)
-        seen[exchange.template].append(dict(_aspects(reading)))
+        seen[exchange.template].append({aspect: hide(value) for aspect, value in _aspects(reading)})
         if exchange.template == VALID.digest and exchange.token is not None:
             tokens.append(exchange.token.fingerprint)
+    recurring = _recurring(seen)
     varying: set[Aspect] = set()
     values: dict[Aspect, list[str]] = defaultdict(list)
     of: dict[str, Mapping[Aspect, str]] = {}
     for digest, alike in seen.items():
-        unsteady = _unsteady(alike)
-        # Whether one stimulus is answered the same each time says nothing of the others.
-        varying |= unsteady - {ANSWER}
+        plain = [{aspect: settled(value, recurring) for aspect, value in one.items()} for one in alike]
+        unsteady = _unsteady(plain)
+        # The server adds its fields to all answers alike; the members of one answer say nothing of others.
+        varying |= {one for one in unsteady if one[0].startswith("field") or digest == VALID.digest} - {ANSWER}
         of[digest] = {aspect: value for aspect, value in alike[0].items() if aspect not in unsteady}
-        for aspects in alike:
+        for aspects in plain:
             for aspect, value in aspects.items():
                 values[aspect].append(value)
     for aspect, every in values.items():
@@ -104,58 +120,104 @@ def signatures(recording: Recording) -> Signatures:
     if len(set(tokens)) < len(tokens):
         # A token that is given out again is older each time, and so is whatever counts its seconds.
         varying |= {aspect for aspect, every in values.items() if aspect[0] == "member" and every[0].isdigit()}
-    return Signatures(of, labels, frozenset(varying))
+    constant = {aspect: every[0] for aspect, every in values.items() if len(set(every)) == 1}
+    return Signatures(of, labels, frozenset(varying), recurring, constant)
 
 
 def facts(before: Signatures, after: Signatures) -> tuple[Fact, ...]:
     """What differs in the answers to requests that both runs sent, what is alike for many stimuli told once."""
-    varying = before.varying | after.varying
     found: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
-    for digest, now in after.of.items():
+    recurring = before.recurring | after.recurring
+    varying = before.varying | after.varying
+    for digest in after.of:
         if digest in before.of:
-            for fact in _differences(before.of[digest], now, varying):
-                found[fact].append(digest)
+            first, second = (
+                {aspect: settled(value, recurring) for aspect, value in one.of[digest].items()}
+                for one in (before, after)
+            )
+            for aspect in _different(first, second, varying):
+                found[_told(aspect, first.get(aspect), second.get(aspect), before, after)].append(digest)
     return tuple(
         Fact(*fact, tuple(after.labels[digest] for digest in digests), frozenset(digests))
         for fact, digests in sorted(found.items(), key=lambda one: -len(one[1]))
     )
 
 
-def settled(text: str) -> str:
-    """A text without what looks like an identifier or a time, which differ from answer to answer."""
-    text = _TIME.sub("(a time)", text)
-    return _WORD.sub(lambda found: "(an id)" if len(_DIGIT.findall(found[0])) > 2 else found[0], text)
+def settled(text: str, recurring: Collection[str] = ()) -> str:
+    """A text without what looks like a moment or an identifier, which differ from answer to answer.
+
+    Args:
+        text: the text.
+        recurring: words that are no identifiers although they look like one.
+    """
+
+    def shown(found: re.Match[str]) -> str:
+        word = found[0]
+        kept = len(_DIGIT.findall(word)) <= 2 or (word in recurring and not word.isdigit())
+        return word if kept else "(an id)"
+
+    return _WORD.sub(shown, _MOMENT.sub("(a time)", text))
+
+
+def _hiding(header: Header) -> Callable[[str], str]:
+    """What takes out of a text what answers may repeat of this run alone: its identifier, and host and port."""
+    authority = str(header.target.get("base_url", "")).partition("//")[2].partition("/")[0]
+    # A name without a dot or port may be any word, and is the same the next time.
+    words = {word: name for word, name in ((header.run, "(the run)"), (authority, "(the host)")) if word}
+    if not {".", ":"} & set(authority):
+        words.pop(authority, None)
+    if not words:
+        return lambda text: text
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)")
+    return lambda text: pattern.sub(lambda found: words[found[0]], text)
+
+
+def _recurring(seen: Mapping[str, Iterable[Mapping[Aspect, str]]]) -> frozenset[str]:
+    once: set[str] = set()
+    again: set[str] = set()
+    for alike in seen.values():
+        words = {word for aspects in alike for value in set(aspects.values()) for word in _WORD.findall(value)}
+        again |= words & once
+        once |= words
+    return frozenset(again)
 
 
 def _aspects(reading: Reading) -> Iterator[tuple[Aspect, str]]:
-    yield ANSWER, settled(reading.words())
+    yield ANSWER, reading.words()
     message = reading.message
     if not reading.answered or message is None:
         return
-    if reading.exchange.tls is not None:
-        yield ("TLS version", ""), reading.exchange.tls
-        yield ("TLS cipher suite", ""), reading.exchange.cipher or ""
-    yield ("media type", ""), reading.media_type
+    yield ("TLS version", ""), reading.exchange.tls or "none"
+    yield ("TLS cipher suite", ""), reading.exchange.cipher or "none"
+    yield ("HTTP version", ""), message.version
+    yield ("reason phrase", ""), message.reason
+    for anomaly in message.anomalies:
+        yield (f"anomaly{_PRESENCE}", anomaly.partition(":")[0]), "yes"
     for name in dict.fromkeys(line.name.lower() for line in message.fields):
-        yield ("field presence", name), "yes"
+        yield (f"field{_PRESENCE}", name), "yes"
         if name not in _DEPENDENT:
-            yield ("field", name), ", ".join(_field_value(value) for value in message.values(name))
+            yield ("field", name), ", ".join(message.values(name))
+    if reading.token is not None:
+        yield ("form of the token", ""), _form(reading.token)
+    yield from _content(reading)
+
+
+def _content(reading: Reading) -> Iterator[tuple[Aspect, str]]:
     content = reading.json
     if isinstance(content, dict):
         for name, value in content.items():
-            yield ("member presence", name), "yes"
-            if name not in _SPARE and isinstance(value, (str, int, float, bool)):
-                yield ("member", name), settled(value) if isinstance(value, str) else str(value).lower()
+            yield (f"member{_PRESENCE}", name), "yes"
+            if name not in _SPARE:
+                yield ("member", name), json.dumps(value, ensure_ascii=False)
     elif reading.status >= 400 and not reading.coded:
-        yield ("content", ""), settled(visible(reading.body[:4096]))
+        yield ("content", ""), visible(reading.body[:4096])
 
 
-def _field_value(value: str) -> str:
-    try:
-        parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return value
-    return "(a date)"
+def _form(token: Token) -> str:
+    if token.jwt is None:
+        return "opaque"
+    algorithm = token.jwt.get("header", {}).get("alg", "no alg")
+    return f"JWT ({algorithm}) with the claims {', '.join(token.jwt.get('claims', ())) or 'that cannot be read'}"
 
 
 def _unsteady(alike: Iterable[Mapping[Aspect, str]]) -> set[Aspect]:
@@ -164,25 +226,45 @@ def _unsteady(alike: Iterable[Mapping[Aspect, str]]) -> set[Aspect]:
     return {aspect for one in rest for aspect in {*first, *one} if first.get(aspect) != one.get(aspect)}
 
 
-def _differences(
-    before: Mapping[Aspect, str], after: Mapping[Aspect, str], varying: frozenset[Aspect]
-) -> Iterator[tuple[str, str, str, str]]:
-    if ANSWER not in before or ANSWER not in after:
+def _different(
+    first: Mapping[Aspect, str], second: Mapping[Aspect, str], varying: frozenset[Aspect]
+) -> Iterator[Aspect]:
+    """The aspects that are to be told of two signatures of answers to one request."""
+    if ANSWER not in first or ANSWER not in second:
         return
-    if before[ANSWER] != after[ANSWER]:
-        # Another answer has other fields and members; that it is another one says it all.
-        yield "answer changed", "", _cut(before[ANSWER]), _cut(after[ANSWER])
-        return
-    for aspect in dict.fromkeys((*before, *after)):
-        was, is_ = before.get(aspect), after.get(aspect)
+    # Another answer has other fields and members; that it is another one says it all.
+    aspects = (ANSWER,) if first[ANSWER] != second[ANSWER] else dict.fromkeys((*first, *second))
+    for aspect in aspects:
         kind, name = aspect
-        if was == is_ or aspect in varying or (f"{kind} presence", name) in varying:
+        if aspect in varying or (f"{kind}{_PRESENCE}", name) in varying:
             continue
-        if kind.endswith(" presence"):
-            yield f"{kind.removesuffix(' presence')} {'removed' if is_ is None else 'added'}", name, "", ""
-        elif was is not None and is_ is not None:
-            yield f"{kind} changed", name, _cut(was) or "(empty)", _cut(is_) or "(empty)"
+        # The value of what is not there on one side is told with its presence.
+        missing = aspect not in first or aspect not in second
+        if missing == kind.endswith(_PRESENCE) and first.get(aspect) != second.get(aspect):
+            yield aspect
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+def _told(
+    aspect: Aspect, was: str | None, is_: str | None, before: Signatures, after: Signatures
+) -> tuple[str, str, str, str]:
+    """The kind of a difference, the name, and both values."""
+    kind, name = aspect
+    if was is not None and is_ is not None:
+        return f"{kind} changed", name, *_excerpts(was, is_)
+    plain = kind.removesuffix(_PRESENCE)
+    if is_ is None:
+        return f"{plain} removed", name, before.constant.get((plain, name), "")[:SHOWN], ""
+    return f"{plain} added", name, "", after.constant.get((plain, name), "")[:SHOWN]
+
+
+def _excerpts(was: str, is_: str) -> tuple[str, str]:
+    """Two different texts, cut where they are long such that the difference shows."""
+    pairs = enumerate(zip(was, is_, strict=False))
+    same = next((at for at, (one, other) in pairs if one != other), min(len(was), len(is_)))
+    start = max(same - SHOWN // 2, 0) if max(len(was), len(is_)) > SHOWN else 0
+    return _excerpt(was, start), _excerpt(is_, start)
+
+
+def _excerpt(text: str, start: int) -> str:
+    cut = text[start : start + SHOWN]
+    return f"{'...' * (start > 0)}{cut}{'...' * (start + SHOWN < len(text))}" or "(empty)"

@@ -75,9 +75,9 @@ def sh(script: str, cwd: Path) -> tuple[int, str]:
 
 
 def test_every_block_is_known_to_a_test() -> None:
-    assert (len(SHELL), len(TOML), len(PYTHON)) == (6, 2, 2)
+    assert (len(SHELL), len(TOML), len(PYTHON)) == (7, 2, 2)
     assert len(YAML) == 1
-    assert len(re.findall(r"(?m)^```", README)) == 2 * (6 + 2 + 2 + 1)
+    assert len(re.findall(r"(?m)^```", README)) == 2 * (7 + 2 + 2 + 1)
 
 
 def test_the_two_commands_are_those_that_the_gate_runs() -> None:
@@ -116,6 +116,16 @@ def test_the_command_for_ci_leaves_the_run_where_it_says(checkout: Path) -> None
     assert code == 0, said
     assert said.splitlines()[-1] == f"report: {checkout / 'report' / 'report.html'}"
     assert (checkout / "report" / "report.html").is_file()
+
+
+def test_the_commands_over_kept_runs_work(checkout: Path) -> None:
+    kept = "export TOKEN_CONFORMANCE_SELECT=REQ,CTYPE\n" + "token-conformance run -q\n" * 2
+    code, said = sh(f"set -e\n{kept}{block_with('compare previous latest')}", checkout)
+    assert code == 0, said
+    assert re.search(r"(?m)^history: reports/index\.html \(\d+ runs\)$", said)
+    assert "\nsame: nothing differs\n" in said
+    assert re.search(r"(?m)^pinned: fingerprint\.toml \(\d+ traits of embedded\)$", said)
+    assert (checkout / "reports" / "embedded" / "index.html").is_file()
 
 
 def test_the_own_case_is_judged(checkout: Path) -> None:
@@ -171,5 +181,5 @@ def test_the_exit_codes_are_those_of_the_help() -> None:
         check=True,
     ).stdout
     table = re.findall(r"(?m)^\| (\d+) \|", README)
-    assert table == ["0", "1", "2", "3", "4", "130"]
+    assert table == ["0", "1", "2", "3", "4", "5", "130"]
     assert all(re.search(rf"\b{code} \w", help_) for code in table)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.comparison import FORMAT
 from conformance.pinning import Drift
 from conformance.report import escape
+from conformance.report.summary import UNMET
 from conformance.signature import Fact
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ SECTIONS = (
     ("facts", "Wire facts"),
     ("changed", "Changed otherwise"),
     ("fixes", "Fixes"),
-    ("explained", "Wire facts that come with the regressions and fixes"),
+    ("explained", "Wire facts that come with these changes"),
 )
 """The parts of a comparison in order of weight, with their headings."""
 
@@ -36,13 +37,11 @@ def text(found: Comparison) -> str:
     lines = [f"{name:<8}{_run(one)}" for name, one in _sides(found)]
     lines += [f"differs {one}" for one in found.context]
     lines += [f"note    {one}" for one in found.notes]
-    for name, heading in SECTIONS:
-        items = getattr(found, name)
-        if items:
-            lines += ["", f"{heading} ({len(items)})"]
-            lines += [f"  {line}" for one in items for line in _lines(one)]
-    lines += ["", *(f"{words}: {', '.join(ids)}" for words, ids in aside(found))]
-    return escape.terminal("\n".join([*lines, found.sentence]).replace("\n\n\n", "\n\n")) + "\n"
+    for heading, items in sections(found):
+        lines += ["", f"{heading} ({len(items)})"]
+        lines += [f"{'  ' * (1 + bool(at))}{line}" for one in items for at, line in enumerate(one)]
+    lines += ["", *(f"{words}: {', '.join(ids)}" for words, ids in aside(found)), found.sentence]
+    return "".join(f"{escape.line(line)}\n" for line in lines)
 
 
 def markdown(found: Comparison) -> str:
@@ -52,14 +51,10 @@ def markdown(found: Comparison) -> str:
     lines += [f"- {name}: {shown(_run(one))}" for name, one in _sides(found)]
     lines += [f"- **differs**: {shown(one)}" for one in found.context]
     lines += [f"- **note**: {shown(one)}" for one in found.notes]
-    for name, heading in SECTIONS:
-        items = getattr(found, name)
-        if items:
-            lines += ["", f"### {heading} ({len(items)})", ""]
-            for one in items:
-                first, *more = _lines(one)
-                lines += [f"- {shown(first)}", *(f"  - {shown(line.strip())}" for line in more)]
-    lines += ["", *(f"{words}: {shown(', '.join(ids))}" for words, ids in aside(found))]
+    for heading, items in sections(found):
+        lines += ["", f"### {heading} ({len(items)})", ""]
+        lines += [f"{'  ' * bool(at)}- {shown(line)}" for one in items for at, line in enumerate(one)]
+    lines += ["", *(f"- {words}: {shown(', '.join(ids))}" for words, ids in aside(found))]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -71,6 +66,7 @@ def document(found: Comparison) -> str:
     plain = ("regressions", "fixes", "undecided", "changed", "drift")
     whole = {
         "format": FORMAT,
+        "outcome": found.outcome,
         "exit_code": found.code,
         "sentence": found.sentence,
         **{name: _side(one) for name, one in _sides(found)},
@@ -78,7 +74,10 @@ def document(found: Comparison) -> str:
         **{name: [asdict(one) for one in getattr(found, name)] for name in plain},
         "wire_facts": [_fact(one) for one in found.facts],
         "explained_wire_facts": [_fact(one) for one in found.explained],
-        **{name: list(getattr(found, name)) for name in ("decided", "gone", "added", "notes")},
+        "decided": list(found.decided),
+        "gone": dict(found.gone),
+        "added": dict(found.added),
+        "notes": list(found.notes),
     }
     return json.dumps(whole, indent=2).replace("##", "#\\u0023") + "\n"
 
@@ -104,35 +103,43 @@ def _fact(fact: Fact) -> dict[str, Any]:
     return told
 
 
+def sections(found: Comparison) -> Iterator[tuple[str, list[list[str]]]]:
+    """The parts of a comparison that have something in them: heading, and each item in lines, what it is first."""
+    for name, heading in SECTIONS:
+        items = getattr(found, name)
+        if items:
+            yield heading, [[line for line in _lines(one) if line] for one in items]
+
+
 def aside(found: Comparison) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """What is told beside the sections: words, and IDs."""
+    """What is told beside the sections: words, and IDs, with the verdict where that is a finding."""
     named = (
         ("Decided now", found.decided),
-        ("Judged only before", found.gone),
-        ("Judged only after", found.added),
+        ("Judged only before", _with_findings(found.gone)),
+        ("Judged only after", _with_findings(found.added)),
     )
     return ((words, ids) for words, ids in named if ids)
 
 
-def _lines(item: Change | Drift | Fact) -> list[str]:
-    return [words for words in item_lines(item) if words]
+def _with_findings(verdicts: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{one} ({verdict})" if verdict in UNMET else one for one, verdict in verdicts.items())
 
 
-def item_lines(item: Change | Drift | Fact) -> tuple[str, ...]:
-    """A change, a drift or a wire fact in lines: what it is, and then what is to say about it."""
+def _lines(item: Change | Drift | Fact) -> tuple[str, ...]:
+    """A change, a drift or a wire fact in lines: what it is, and then what is to say about it; some may be empty."""
     if isinstance(item, Drift):
         return (f"{item.trait}: {item.pinned}, then {item.seen}",)
     if isinstance(item, Fact):
         named = f" {item.name}" if item.name else ""
-        values = f": {item.before}, then {item.after}" if item.before or item.after else ""
-        return f"{item.what}{named}{values}", f"  in {_stimuli(item.stimuli)}"
+        values = ", then ".join(value for value in (item.before, item.after) if value)
+        return f"{item.what}{named}{f': {values}' if values else ''}", f"in {_stimuli(item.stimuli)}"
     words = f"{_words(item.before)}, then {_words(item.after)}" if item.before != item.after else _words(item.after)
-    came = f"  actual    {item.actual}" if not item.was else f"  actual    {item.was}; then {item.actual}"
     return (
         f"{item.id} {item.level}  {item.title}: {words}",
-        f"  expected  {item.expected}" if item.expected else "",
-        came if item.actual else "",
-        f"  likewise  {', '.join(item.likewise)}" if item.likewise else "",
+        f"expected: {item.expected}" if item.expected else "",
+        f"was: {item.was}" if item.was else "",
+        f"actual: {item.actual}" if item.actual else "",
+        f"likewise: {', '.join(item.likewise)}" if item.likewise else "",
     )
 
 

@@ -33,6 +33,11 @@ def terminal(text: str) -> str:
     return _LOGGING_COMMAND.sub(r"\\x23", _WORKFLOW_COMMAND.sub(r"\1\\x3a", _printable(text)))
 
 
+def line(text: str) -> str:
+    """Text for one line of a terminal or a log: what would end the line stands as an escape."""
+    return terminal(text.replace("\n", "\\n"))
+
+
 def html(text: str) -> str:
     """Text for the content and the quoted attributes of HTML; lines stay lines."""
     return _html.escape(_printable(text), quote=True)

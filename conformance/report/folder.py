@@ -130,6 +130,29 @@ def default_path(reports: Path, target_name: str, started: float) -> Path:
     return next(place for place in _numbered(reports / safe / moment) if not os.path.lexists(place))
 
 
+def put(file: Path, text: str) -> None:
+    """Writes a file at once: nobody sees half of it, and where it cannot be written what was there stays.
+
+    Args:
+        file: the file, readable by its owner only where it is new; what a link leads to is replaced, not the link.
+        text: its content.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    place = Path(os.path.realpath(file))
+    descriptor, name = tempfile.mkstemp(prefix=".token-conformance-", dir=place.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(place, name)
+        Path(name).replace(place)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
 def _numbered(place: Path) -> Iterator[Path]:
     yield place
     for number in count(2):

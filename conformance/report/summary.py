@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import jsonschema_rs
 
@@ -13,7 +13,7 @@ from conformance.report.folder import RESULTS, SUMMARY
 from conformance.resources import package_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from conformance.engine import Run
@@ -22,7 +22,13 @@ FORMAT = "token-conformance-summary/1"
 SIZE = 64 << 20
 """Octets of a file that is read: more is none of ours."""
 
-_FINDINGS = ("failed", "warning", "waived")
+UNMET = ("failed", "warning", "waived")
+"""Verdicts of a case that is not met; a waiver excuses that, and changes nothing about the target."""
+
+OPEN = ("inconclusive", "error")
+"""Verdicts of a case that could not be decided."""
+
+_TEXTS = ("id", "level", "title", "verdict", "expected", "actual", "reason", "follows")
 _ROOM = 6000
 """Octets that what came may take in all findings together."""
 
@@ -39,7 +45,7 @@ def summary(found: Mapping[str, Any], *, run: str = "", latency: Mapping[str, An
         KeyError: the results lack something; so do TypeError and AttributeError where something is of another kind.
     """
     target = found["target"]
-    findings = [one for one in found["cases"] if one["verdict"] in _FINDINGS and not one["follows"]]
+    findings = [one for one in found["cases"] if one["verdict"] in UNMET and not one["follows"]]
     room = min(200, _ROOM // max(len(findings), 1))
     return {
         "format": FORMAT,
@@ -92,20 +98,34 @@ def read(folder: Path) -> dict[str, Any]:
     Raises:
         ValueError: the folder holds no run that can be read; the text says why.
     """
-    for name, form in ((SUMMARY, FORMAT), (RESULTS, results.FORMAT)):
-        found = document(folder / name, form)
+    found = document(folder / SUMMARY, FORMAT)
+    if found is None:
+        found = document(folder / RESULTS, results.FORMAT)
         if found is None:
-            continue
-        try:
-            whole = found if name == SUMMARY else summary(found)
-            _schema().validate(whole)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{name} is none of this suite: {type(error).__name__} {error}") from None
-        except jsonschema_rs.ValidationError as error:
-            place = "/".join(map(str, error.instance_path)) or "the document"
-            raise ValueError(f"{name} is none of this suite: {place} is not as it should be") from None
-        return whole
-    raise ValueError(f"holds neither {SUMMARY} nor {RESULTS}")
+            raise ValueError(f"holds neither {SUMMARY} nor {RESULTS}")
+        return _checked(RESULTS, lambda: summary(found))
+    return _checked(SUMMARY, lambda: found)
+
+
+def results_in(folder: Path) -> dict[str, Any]:
+    """The results of the run in a folder.
+
+    Raises:
+        ValueError: the folder holds none that can be read; the text says why.
+    """
+    found = document(folder / RESULTS, results.FORMAT)
+    if found is None:
+        raise ValueError(f"holds no {RESULTS}; name the folder of one run")
+
+    def made() -> dict[str, Any]:
+        for one in found["cases"]:
+            texts, numbers = [one[name] for name in _TEXTS], _numbers(one)
+            if any(not isinstance(text, str) for text in texts) or any(type(number) is not int for number in numbers):
+                raise TypeError
+        return summary(found)
+
+    _checked(RESULTS, made)
+    return found
 
 
 def document(file: Path, form: str) -> dict[str, Any] | None:
@@ -119,19 +139,56 @@ def document(file: Path, form: str) -> dict[str, Any] | None:
         ValueError: the file cannot be read, or is something else.
     """
     try:
+        # Opening a pipe would wait for somebody who writes into it.
+        if file.exists() and not file.is_file():
+            raise ValueError(f"{file.name} is no file")
         with file.open("rb") as stream:
             data = stream.read(SIZE + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ValueError(f"{file.name} cannot be read: {error.strerror}") from None
+    if len(data) > SIZE:
+        raise ValueError(f"{file.name} is larger than {SIZE >> 20} MiB, so that it is none of this suite")
     try:
-        found = json.loads(data) if len(data) <= SIZE else None
+        found = json.loads(data, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise ValueError(f"{file.name} is no JSON") from None
     if not isinstance(found, dict) or found.get("format") != form:
         raise ValueError(f"{file.name} does not say {form!r}, so that it is none of this suite")
     return found
+
+
+def _checked(name: str, made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A summary that is as its schema has it.
+
+    Args:
+        name: the file that it comes from.
+        made: makes it; a file of others may lack anything.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        found = made()
+        _schema().validate(found)
+    except jsonschema_rs.ValidationError as error:
+        place = "/".join(map(str, error.instance_path)) or "the document"
+        raise ValueError(f"{name} is none of this suite: {place} is not as it should be") from None
+    except KeyError as error:
+        raise ValueError(f"{name} is none of this suite: it lacks {error}") from None
+    except (TypeError, AttributeError, ValueError):
+        raise ValueError(f"{name} is none of this suite: it is not as it should be") from None
+    return found
+
+
+def _numbers(case: Mapping[str, Any]) -> list[Any]:
+    """The numbers of the exchanges that a case of the results is about."""
+    return [*case["witnesses"], *(number for some in case["stimuli"].values() for number in some)]
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 @lru_cache(maxsize=1)

@@ -6,10 +6,10 @@ import base64
 import hashlib
 import os
 import re
-import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,14 +18,16 @@ from markupsafe import Markup
 
 from conformance import __version__, catalogue
 from conformance.report import chart, difference, escape
+from conformance.report.folder import put
 from conformance.resources import package_text
 from conformance.target import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from conformance.comparison import Comparison
-    from conformance.history import Entry, Step, Timeline
+    from conformance.history import Step, Timeline
 
 INDEX = "index.html"
 GENERATOR = "Token Conformance history"
@@ -46,8 +48,10 @@ _SYMBOLS = {
     "warning": "!",
     "passed": "\u2713",
 }
-_KINDS = {0: "same", 1: "regression", 3: "inconclusive", 5: "drift"}
+_ORDER = ("non-conformant", "unusable", "inconclusive", "conformant")
+_DRAWABLE = 2
 _HEAD = 4096
+_LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,38 @@ class Card:
     Attributes:
         timeline: its runs.
         link: where its own page is.
-        picture: the trend.
+        picture: the trend; empty where there is none yet.
+        findings: those of the last run.
     """
 
     timeline: Timeline
     link: str
-    picture: Markup
+    picture: Markup | str
+    findings: Sequence[Finding]
+
+    @property
+    def verdict(self) -> str:
+        """The verdict of the last run."""
+        return str(self.timeline.latest.entry.summary["verdict"])
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A finding of the last run of a target.
+
+    Attributes:
+        id: ID of the requirement.
+        title: the requirement in a few words; empty where it is none of the catalogue.
+        verdict: the verdict of the case.
+        actual: what came.
+        since: start of the run that brought it.
+    """
+
+    id: str
+    title: str
+    verdict: str
+    actual: str
+    since: str
 
 
 def write(reports: Path, timelines: Sequence[Timeline], skipped: Sequence[str]) -> Path:
@@ -81,7 +111,7 @@ def write(reports: Path, timelines: Sequence[Timeline], skipped: Sequence[str]) 
     for one in timelines:
         folder = _folder(reports, one, taken)
         place(folder / INDEX, target_page(one, folder))
-        cards.append(Card(one, _link(reports, folder / INDEX), _trend(one)))
+        cards.append(Card(one, _link(reports, folder / INDEX), _trend(one), _findings(one)))
     file = reports / INDEX
     place(file, history_page(cards, skipped, reports))
     return file
@@ -90,31 +120,22 @@ def write(reports: Path, timelines: Sequence[Timeline], skipped: Sequence[str]) 
 def history_page(cards: Sequence[Card], skipped: Sequence[str], folder: Path) -> str:
     """The page of all targets, for a place in a folder."""
     total = sum(len(card.timeline.steps) for card in cards)
-    return _page("history", cards=cards, skipped=skipped, total=total, link=_linking(folder))
+    # What needs somebody's eye comes first.
+    ordered = sorted(cards, key=lambda card: _ORDER.index(card.verdict))
+    counted = Counter(card.verdict for card in ordered)
+    return _page("history", cards=ordered, counted=counted, skipped=skipped, total=total, link=_linking(folder))
 
 
 def target_page(timeline: Timeline, folder: Path) -> str:
     """The page of one target, for a place in a folder."""
-    rows = catalogue.load().requirements
-    last = timeline.latest.entry.summary
     timed = [step for step in timeline.steps if step.entry.summary["latency"]]
-    findings = [
-        {
-            "id": identifier,
-            "verdict": found["verdict"],
-            "since": timeline.since.get(identifier, ""),
-            "title": rows[identifier].title if identifier in rows else "",
-            "actual": found["actual"],
-        }
-        for identifier, found in last["findings"].items()
-    ]
     return _page(
         "target",
         timeline=timeline,
         picture=_trend(timeline),
-        times=_times(timeline) if timed else "",
+        times=_times(timeline),
         shown=min(DRAWN, len(timeline.steps)),
-        findings=findings,
+        findings=_findings(timeline),
         changed=[step for step in reversed(timeline.steps) if step.changed],
         slowest=sorted(timed, key=lambda step: -step.entry.summary["latency"]["p95"])[:SLOWEST],
         newest=list(reversed(timeline.steps)),
@@ -125,13 +146,9 @@ def target_page(timeline: Timeline, folder: Path) -> str:
 
 def comparison_page(found: Comparison) -> str:
     """The page of a comparison; it links to nothing, so that it can lie anywhere."""
-    sections = [
-        (heading, [[line.strip() for line in difference.item_lines(one) if line] for one in getattr(found, name)])
-        for name, heading in difference.SECTIONS
-        if getattr(found, name)
-    ]
-    aside = list(difference.aside(found))
-    return _page("comparison", found=found, kind=_KINDS[found.code], sections=sections, aside=aside)
+    return _page(
+        "comparison", found=found, sections=list(difference.sections(found)), aside=list(difference.aside(found))
+    )
 
 
 def place(file: Path, page: str) -> None:
@@ -144,14 +161,7 @@ def place(file: Path, page: str) -> None:
         if file.is_file() and f'content="{GENERATOR}"' not in _beginning(file):
             raise SettingsError(f"{file}: is no page of this command; move it away, or name another folder")
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(page)
-            Path(name).replace(file)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        put(file, page)
     except OSError as error:
         raise SettingsError(f"{file}: cannot be written: {error.strerror}") from None
 
@@ -163,15 +173,14 @@ def _beginning(file: Path) -> str:
 
 def _folder(reports: Path, timeline: Timeline, taken: set[str]) -> Path:
     """The folder of the page of a target: the one that holds its runs, unless another page has that place."""
-    safe = re.sub(r"[^A-Za-z0-9._-]", "_", timeline.target).lstrip(".") or "target"
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", timeline.target).lstrip(".")[:_LONGEST] or "target"
     runs = {step.entry.folder for step in timeline.steps}
-    name = safe
-    number = 1
-    while name in taken or reports / name in runs or _holds_run(reports / name):
-        number += 1
-        name = f"{safe}-history" if number == 2 else f"{safe}-history-{number}"
-    taken.add(name)
-    return reports / name
+    for number in count():
+        name = safe if number == 0 else f"{safe}-history" if number == 1 else f"{safe}-history-{number}"
+        if name not in taken and reports / name not in runs and not _holds_run(reports / name):
+            taken.add(name)
+            return reports / name
+    raise AssertionError
 
 
 def _holds_run(folder: Path) -> bool:
@@ -219,44 +228,60 @@ def _linking(folder: Path) -> Callable[[Path], str]:
 
 
 def _link(folder: Path, target: Path) -> str:
-    return "./" + quote(os.path.relpath(target, folder))
+    return "./" + quote(os.fsencode(os.path.relpath(target, folder)))
 
 
-def _day(entry: Entry) -> str:
-    return entry.started[:10]
+def _findings(timeline: Timeline) -> list[Finding]:
+    rows = catalogue.load().requirements
+    return [
+        Finding(
+            identifier,
+            rows[identifier].title if identifier in rows else "",
+            found["verdict"],
+            found["actual"],
+            timeline.since.get(identifier, ""),
+        )
+        for identifier, found in timeline.latest.entry.summary["findings"].items()
+    ]
 
 
-def _trend(timeline: Timeline) -> Markup:
+def _day(step: Step) -> str:
+    return step.entry.started[:10]
+
+
+def _trend(timeline: Timeline) -> Markup | str:
     steps = timeline.steps[-DRAWN:]
+    if len(steps) < _DRAWABLE:
+        return ""
     bars = [_bar(step) for step in steps]
     last = bars[-1]
     words = (
-        f"Findings of {len(bars)} runs from {_day(steps[0].entry)} to {_day(steps[-1].entry)}: "
+        f"Findings of {len(bars)} runs from {_day(steps[0])} to {_day(steps[-1])}: "
         f"{last.failed} failed and {last.warnings} warnings in the last, which is {last.verdict}; "
         f"at most {max(bar.failed + bar.warnings for bar in bars)}; "
         f"{sum(bar.verdict == 'conformant' for bar in bars)} of the runs are conformant"
     )
-    drawn = chart.findings(bars, _day(steps[0].entry), _day(steps[-1].entry), words)
+    drawn = chart.findings(bars, _day(steps[0]), _day(steps[-1]), words)
     return Markup(drawn)  # noqa: S704 - made of numbers and escaped words
 
 
 def _bar(step: Step) -> chart.Bar:
     found = step.entry.summary
-    counts = found["counts"]
-    return chart.Bar(found["verdict"], counts.get("failed", 0), counts.get("warning", 0))
+    started = step.entry.started[:16].replace("T", " ")
+    return chart.Bar(started, found["verdict"], found["counts"].get("failed", 0), found["counts"].get("warning", 0))
 
 
-def _times(timeline: Timeline) -> Markup:
+def _times(timeline: Timeline) -> Markup | str:
     steps = timeline.steps[-DRAWN:]
     p50, p95 = (
         [found[name] if (found := step.entry.summary["latency"]) else None for step in steps] for name in ("p50", "p95")
     )
     known = [value for value in p95 if value is not None]
+    if len(known) < _DRAWABLE:
+        return ""
     words = (
         f"Response times of {len(known)} runs: the 95th percentile is {known[-1]:g} ms in the last, "
         f"and between {min(known):g} and {max(known):g} ms"
-        if known
-        else "No response times"
     )
-    drawn = chart.latency(p50, p95, _day(steps[0].entry), _day(steps[-1].entry), words)
+    drawn = chart.latency(p50, p95, _day(steps[0]), _day(steps[-1]), words)
     return Markup(drawn)  # noqa: S704 - made of numbers and escaped words
