@@ -288,16 +288,16 @@ def _conclude(case: Case, judgement: Judgement) -> Verdict:
         )
     )
     plain = worst.verdict == "passed"
-    several = len({(note.expected, note.actual) for note in shown}) > 1 or len(shown) > 1
+    several = len(shown) > 1
+    # The stimulus that shows it tells one finding from another; the answer with the flaw of an invariant does not.
+    named = templates if len(templates) > 1 else {}
     return Verdict(
         case,
         worst.verdict,
         subject,
         reason="" if plain else _joined(_sentence(note, several=several) for note in shown),
         expected=_joined(note.expected for note in shown if note.expected),
-        actual=_joined(
-            f"{note.stimulus}: {note.actual}" if several and note.stimulus else note.actual for note in shown
-        ),
+        actual=_joined(f"{note.stimulus}: {note.actual}" if note.stimulus in named else note.actual for note in shown),
         changed=changed,
         witnesses=tuple(dict.fromkeys(number for note in shown for number in note.exchanges)),
         traits=traits,
