@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import tomllib
@@ -231,6 +232,12 @@ def parse_toml(document: str) -> dict[str, Any]:
         raise SettingsError(f"is no TOML: {error}") from None
 
 
+def quoted(text: str) -> str:
+    """A text as a TOML string."""
+    # TOML takes the escapes of JSON, and wants DEL escaped as well.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def kind_of(value: object) -> str:
     """What a value of the wrong type is, without showing it: it may be a secret in the wrong place."""
     names = {
@@ -360,6 +367,7 @@ KEYS = (
     _target_key("allow-plain-http", YES_NO, default=False),
     Key("profile", "profile", TEXT, "profile", "passport"),
     Key("pinned", "profile", PATH, "pinned"),
+    Key("waivers", "profile", PATH, "waivers"),
     Key("timeout", "limit", number(600), "timeout", 10.0),
     Key("concurrency", "limit", whole(1, 64), "concurrency", 4),
     Key("max-rps", "limit", number(), "max_rps"),

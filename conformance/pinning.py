@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from conformance.catalogue import UNKNOWN, nearest
-from conformance.keys import parse_toml, read_file
+from conformance.keys import parse_toml, quoted, read_file
 from conformance.target import SettingsError, accepted, shown
 
 if TYPE_CHECKING:
@@ -100,12 +99,12 @@ def written(pinned: Fingerprint) -> str:
         (
             "# What this token endpoint chose where the standards leave a choice. A run says what has changed since:",
             f"# token-conformance run --pinned {FILE}",
-            f"format = {_quoted(FORMAT)}",
-            *(f"{name} = {_quoted(value)}" for name, value in facts),
+            f"format = {quoted(FORMAT)}",
+            *(f"{name} = {quoted(value)}" for name, value in facts),
             f"edition = {pinned.edition}",
             "",
             "[traits]",
-            *(f"{_quoted(name)} = {_quoted(value)}" for name, value in pinned.traits.items()),
+            *(f"{quoted(name)} = {quoted(value)}" for name, value in pinned.traits.items()),
             "",
         )
     )
@@ -205,11 +204,6 @@ def keep(pinned: Fingerprint, file: Path) -> None:
         file.write_text(written(pinned), encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"--output {file}: cannot be written: {error.strerror}") from None
-
-
-def _quoted(text: str) -> str:
-    # TOML takes the escapes of JSON, and wants DEL escaped as well.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _accepted(key: str) -> str:

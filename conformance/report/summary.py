@@ -23,6 +23,7 @@ SIZE = 64 << 20
 """Octets of a file that is read: more is none of ours."""
 
 _FINDINGS = ("failed", "warning", "waived")
+_TERMS = ("requirement", "state", "expires", "days_left")
 _ROOM = 6000
 """Octets that what came may take in all findings together."""
 
@@ -58,6 +59,7 @@ def summary(found: Mapping[str, Any], *, run: str = "", latency: Mapping[str, An
         "cases": {one["id"]: one["verdict"] for one in found["cases"]},
         "findings": {one["id"]: {"verdict": one["verdict"], "actual": _cut(one["actual"], room)} for one in findings},
         "traits": dict(found["traits"]),
+        "waivers": [{name: one[name] for name in _TERMS} for one in found.get("waivers", ())],
         "latency": dict(latency) if latency is not None else None,
         "exchanges": found["exchanges"],
     }
