@@ -61,7 +61,6 @@ def inquiry(
         included=(*settings.select, *settings.include),
         edition=settings.edition,
         waivers=settings.waivers,
-        select=(*settings.select, *settings.include) if settings.select else (),
     )
 
 

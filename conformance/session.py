@@ -74,7 +74,8 @@ def run(
     color = sys.stdout.isatty() and not environ.get("NO_COLOR")
     terminal = Terminal(sys.stdout, color=color, quiet=quiet, verbose=verbose)
     with contextlib.ExitStack() as stack:
-        inquiry = embedded.inquiry(found, cases, every, stack.callback)
+        by_name = (*found.select, *found.include) if found.select else ()
+        inquiry = replace(embedded.inquiry(found, cases, every, stack.callback), select=by_name)
         if found.pinned is not None:
             pinning.check(found.pinned, found.profile.name, every)
             inquiry = replace(inquiry, pinned=found.pinned.traits)
