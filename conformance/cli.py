@@ -68,7 +68,7 @@ def cli() -> None:
 @click.option("--select", metavar="ID|AREA[,..]", multiple=True, help="Judge only these.")
 @click.option("--include", metavar="ID[,..]", multiple=True, help="Judge these too, which are off for remote targets.")
 @click.option("--cases", metavar="FILE", multiple=True, help="Judge the cases of your own file as well.")
-@click.option("--fail-on", metavar="must|should|never", help="Level from which an unmet requirement counts.")
+@click.option("--fail-on", metavar="must|should|never", help="Level from which what is unmet, and not waived, counts.")
 @click.option("--edition", metavar="N", help="Edition of the catalogue that judges. [default: the newest]")
 @click.option("--examples", metavar="N", help="Generated requests of each source. [default: 100]")
 @click.option("--seed", metavar="N", help="Seed of the generated requests. [default: 1]")
@@ -97,8 +97,8 @@ def run(*, dry_run: bool, quiet: bool, verbose: bool, **flags: object) -> None:
     The secret of the client comes from TOKEN_CONFORMANCE_CLIENT_SECRET, from the file that
     TOKEN_CONFORMANCE_CLIENT_SECRET_FILE names, or from a prompt; never from a flag.
 
-    Exit codes: 0 conformant, 1 not conformant, 2 usage, 3 could not be judged, 4 a fault of this suite,
-    5 drifted from the pinned fingerprint and nothing else, 130 interrupted.
+    Exit codes: 0 conformant, 1 not conformant or with a stale waiver, 2 usage, 3 could not be judged,
+    4 a fault of this suite, 5 drifted from the pinned fingerprint and nothing else, 130 interrupted.
     """
     if quiet and verbose:
         fail("--quiet and --verbose exclude each other; give one of them")
@@ -269,6 +269,7 @@ def waive(place: str, identifier: str, output: Path | None, reports: Path, **ter
     """
     from conformance import draft  # noqa: PLC0415
     from conformance import history as kept  # noqa: PLC0415
+    from conformance.report import escape  # noqa: PLC0415
     from conformance.target import SettingsError  # noqa: PLC0415
 
     try:
@@ -282,7 +283,8 @@ def waive(place: str, identifier: str, output: Path | None, reports: Path, **ter
     if output is None:
         click.echo(text, nl=False)
     else:
-        click.echo(f"waiver: {output}: line {line}" + (f"; to be filled in: {', '.join(left)}" if left else ""))
+        more = f"; to be filled in: {', '.join(left)}" if left else ""
+        click.echo(escape.terminal(f"waiver: {output}: line {line}{more}"))
 
 
 def _cwd() -> Path:

@@ -119,7 +119,7 @@ def written(entry: Mapping[str, Any], terms: Mapping[str, str | date]) -> str:
         entry: what `finding` gave.
         terms: of `TERMS`, those that are known.
     """
-    title = "".join(one for one in " ".join(entry["title"].split()) if one.isprintable())
+    title = " ".join(quoted(entry["title"])[1:-1].split())
     lines = [f"[[{waivers.TABLE}]]", f"# {title}", f"requirement = {quoted(entry['requirement'])}"]
     lines += [f"targets = [{', '.join(map(quoted, entry['targets']))}]", f"profile = {quoted(entry['profile'])}"]
     lines += [f"actual = {quoted(entry['actual'])}"]

@@ -233,9 +233,10 @@ def parse_toml(document: str) -> dict[str, Any]:
 
 
 def quoted(text: str) -> str:
-    """A text as a TOML string."""
-    # TOML takes the escapes of JSON, and wants DEL escaped as well.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A text as a TOML string of printable ASCII, whatever came from the wire in it."""
+    # TOML takes the escapes of JSON, but for halves of a character; runners of CI services take a ## for a command.
+    written = json.dumps(text, ensure_ascii=False).replace("##", "#\\u0023")
+    return "".join(one if " " <= one <= "~" else f"\\U{ord(one):08x}" for one in written)
 
 
 def kind_of(value: object) -> str:

@@ -545,6 +545,9 @@ def test_plain_pytest_knows_waivers_and_fails_for_a_stale_one(tmp_path: Path) ->
 # Drafts
 
 
+ODD = '400 "a\\b"\x7f\x1b\x9b; é \U0001f600 \u202e \ud800 ##[x]'
+
+
 def invoked(*line: str) -> tuple[int, str]:
     done = CliRunner().invoke(cli.cli, ["waive", *line])
     return done.exit_code, done.output
@@ -557,7 +560,7 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "reports" / "idp" / "one"
     folder.mkdir(parents=True)
     run = run_of(
-        finding("X-001", actual='400 "a\\b"\x7f\x1b; é\ud800'),
+        finding("X-001", actual=ODD),
         finding("X-002", "warning", actual="500", follows="X-001"),
         finding("X-003", "passed"),
         finding("X-004", "inconclusive"),
@@ -577,6 +580,7 @@ def test_a_draft_is_refused_until_all_of_it_is_filled_in(out: Path, tmp_path: Pa
     code, text = invoked(str(out), "X-001")
     assert code == 0
     assert not re.search(r"(?i)todo|fixme|xxx", text)
+    assert not re.search(r"[^ -~\n]|##", text)
     file = tmp_path / "drafted.toml"
     for at, (name, value) in enumerate(
         (("reason", '"r"'), ("owner", '"o"'), ("ticket", '"t"'), ("expires", "2027-03-01")), start=7
@@ -588,7 +592,7 @@ def test_a_draft_is_refused_until_all_of_it_is_filled_in(out: Path, tmp_path: Pa
     file.write_text(text)
     (one,) = waivers.read(file, "drafted.toml")
     assert (one.targets, one.profile) == (("staging",), "passport")
-    assert one.quotes(finding("X-001", actual='400 "a\\b"\x7f\x1b; é\ud800'))
+    assert one.quotes(finding("X-001", actual=ODD))
 
 
 @pytest.mark.usefixtures("out")
