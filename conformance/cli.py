@@ -70,7 +70,7 @@ def cli() -> None:
 @click.option("--select", metavar="ID|AREA[,..]", multiple=True, help="Judge only these.")
 @click.option("--include", metavar="ID[,..]", multiple=True, help="Judge these too, which are off for remote targets.")
 @click.option("--cases", metavar="FILE", multiple=True, help="Judge the cases of your own file as well.")
-@click.option("--fail-on", metavar="must|should|never", help="Level from which an unmet requirement counts.")
+@click.option("--fail-on", metavar="must|should|never", help="Level from which what is unmet, and not waived, counts.")
 @click.option("--edition", metavar="N", help="Edition of the catalogue that judges. [default: the newest]")
 @click.option("--examples", metavar="N", help="Generated requests of each source. [default: 100]")
 @click.option("--seed", metavar="N", help="Seed of the generated requests. [default: 1]")
@@ -88,6 +88,7 @@ def cli() -> None:
     "--allow-plain-http", is_flag=True, help="Send the secret unencrypted to a host that is not this machine."
 )
 @click.option("--pinned", metavar="FILE", help="Fingerprint that the target is known by; the command pin makes one.")
+@click.option("--waivers", metavar="FILE", help="Known deviations that do not count; the command waive drafts them.")
 @click.option("--report-dir", metavar="DIR", help="Folder of this run. [default: reports/<target>/<time>]")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Only the summary line.")
@@ -98,8 +99,8 @@ def run(*, dry_run: bool, quiet: bool, verbose: bool, **flags: object) -> None:
     The secret of the client comes from TOKEN_CONFORMANCE_CLIENT_SECRET, from the file that
     TOKEN_CONFORMANCE_CLIENT_SECRET_FILE names, or from a prompt; never from a flag.
 
-    Exit codes: 0 conformant, 1 not conformant, 2 usage, 3 could not be judged, 4 a fault of this suite,
-    5 drifted from the pinned fingerprint and nothing else, 130 interrupted.
+    Exit codes: 0 conformant, 1 not conformant or with a stale waiver, 2 usage, 3 could not be judged,
+    4 a fault of this suite, 5 drifted from the pinned fingerprint and nothing else, 130 interrupted.
     """
     if quiet and verbose:
         fail("--quiet and --verbose exclude each other; give one of them")
@@ -116,8 +117,8 @@ def run(*, dry_run: bool, quiet: bool, verbose: bool, **flags: object) -> None:
 
 
 @cli.command()
-@click.argument("place", metavar="RUN", type=click.Path(exists=True, path_type=Path))
-@click.option("--profile", metavar="FILE", help="The profile of the run, where it is not built in.")
+@click.argument("run", metavar="RUN")
+@click.option("--profile", metavar="passport|rfc6749|FILE", help="The contract that judges. [default: as the run]")
 @click.option("--select", metavar="ID|AREA[,..]", multiple=True, help="Judge only these. [default: as the run]")
 @click.option(
     "--cases", metavar="FILE", multiple=True, type=click.Path(exists=True, path_type=Path), help="Cases of your own."
@@ -125,20 +126,24 @@ def run(*, dry_run: bool, quiet: bool, verbose: bool, **flags: object) -> None:
 @click.option("--fail-on", type=click.Choice(["must", "should", "never"]), help="[default: as the run]")
 @click.option("--edition", metavar="N", help="Edition of the catalogue that judges. [default: as the run]")
 @click.option("--pinned", metavar="FILE", type=click.Path(path_type=Path), help="Fingerprint to look for drift from.")
+@click.option("--waivers", metavar="FILE", help="Known deviations that do not count. [default: as for run]")
 @click.option("--report-dir", metavar="DIR", type=click.Path(path_type=Path), help="[default: the folder of the run]")
+@click.option("--reports", metavar="DIR", type=click.Path(path_type=Path), default="reports", show_default=True)
 @click.option("-q", "--quiet", is_flag=True, help="Only the summary line.")
 @click.option("-v", "--verbose", is_flag=True, help="Every case on a line.")
-def judge(*, place: Path, quiet: bool, verbose: bool, **asked: Any) -> None:
+def judge(*, quiet: bool, verbose: bool, **asked: Any) -> None:
     """Judge a recording once more, offline, and write its reports.
 
-    RUN is the folder of a run or the exchanges.jsonl in it. A run that was killed left its folder beside the place
-    where it would have been put, with a name that begins with a dot; what it recorded is judged as interrupted.
+    RUN is the folder of a run, the exchanges.jsonl in it, latest, or latest:TARGET; --reports says where the latest is
+    looked for. A run that was killed left its folder beside the place where it would have been put, with a name that
+    begins with a dot; what it recorded is judged as interrupted. What was not recorded is inconclusive, such as all of
+    it where --profile names a contract under which other requests would have been sent.
 
     Exit codes: those of run; an interrupted recording in which nothing failed gives 3.
     """
     if quiet and verbose:
         fail("--quiet and --verbose exclude each other; give one of them")
-    _cwd()
+    cwd = _cwd()
     from conformance import rejudging  # noqa: PLC0415
     from conformance.case import CaseError  # noqa: PLC0415
     from conformance.target import SettingsError  # noqa: PLC0415
@@ -146,7 +151,8 @@ def judge(*, place: Path, quiet: bool, verbose: bool, **asked: Any) -> None:
     asked["select"] = tuple(name.strip() for names in asked["select"] for name in names.split(","))
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     try:
-        code = rejudging.judge(rejudging.Asked(place, **asked), color=color, quiet=quiet, verbose=verbose)
+        given = rejudging.Asked(**asked)
+        code = rejudging.judge(given, os.environ, cwd, color=color, quiet=quiet, verbose=verbose)
     except (SettingsError, CaseError) as error:
         fail(str(error))
     raise SystemExit(code)
@@ -252,6 +258,43 @@ def pin(place: str, output: Path, reports: Path) -> None:
         fail(f"{folder}: {error}")
     number = len(pinned.traits)
     click.echo(escape.line(f"pinned: {output} ({number} {'trait' if number == 1 else 'traits'} of {pinned.target})"))
+
+
+@cli.command()
+@click.argument("place", metavar="RUN")
+@click.argument("identifier", metavar="ID")
+@click.option("--reason", metavar="R", help="Why the deviation is accepted.")
+@click.option("--owner", metavar="O", help="Who answers for it.")
+@click.option("--ticket", metavar="T", help="Where it is tracked.")
+@click.option("--expires", metavar="DATE", help="The last day of the waiver, such as 2027-03-01.")
+@click.option("--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Append it there.")
+@click.option("--reports", metavar="DIR", type=click.Path(path_type=Path), default="reports", show_default=True)
+def waive(place: str, identifier: str, output: Path | None, reports: Path, **terms: str | None) -> None:
+    """Draft a waiver of the finding ID of a run, for run --waivers FILE; print it, or append it to a file.
+
+    RUN is the folder of a run, latest, or latest:TARGET; --reports says where the latest is looked for. What is not
+    given stays empty, and such a waiver is refused until somebody fills it in.
+
+    Exit codes: 0 drafted, 2 usage.
+    """
+    from conformance import draft  # noqa: PLC0415
+    from conformance import history as kept  # noqa: PLC0415
+    from conformance.report import escape  # noqa: PLC0415
+    from conformance.target import SettingsError  # noqa: PLC0415
+
+    try:
+        given = draft.checked(terms)
+        entry = draft.finding(kept.place(place, reports), identifier)
+        text = draft.written(entry, given)
+        line = None if output is None else draft.append(text, entry, output)
+    except SettingsError as error:
+        fail(str(error))
+    left = [name for name in draft.TERMS if name not in given]
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        more = f"; to be filled in: {', '.join(left)}" if left else ""
+        click.echo(escape.terminal(f"waiver: {output}: line {line}{more}"))
 
 
 def _cwd() -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance import engine
+from conformance import engine, waivers
 from conformance.harmless import harmless
 from conformance.target import Credentials, Secret, SettingsError, Target, shown, target_at
 from conformance.wire import WireError, tls_context
@@ -36,8 +36,10 @@ def inquiry(
         at_end: registers what has to be closed; it gets the embedded endpoint's, if that was started.
 
     Raises:
-        SettingsError: the CA bundle holds no usable certificate, or no selected case is harmless where it must be.
+        SettingsError: the CA bundle holds no usable certificate, a waiver is of no case, or no selected case is
+            harmless where it must be.
     """
+    waivers.check(settings.waivers, known)
     target = settings.target
     if target is None:
         target, close = start(settings)
@@ -58,6 +60,7 @@ def inquiry(
         fail_on=settings.fail_on,
         included=(*settings.select, *settings.include),
         edition=settings.edition,
+        waivers=settings.waivers,
     )
 
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from conformance import __version__, catalogue, judging
+from conformance import __version__, catalogue, judging, waivers
 from conformance.catalogue import Level
 from conformance.plan import CONTROL, Plan, Stimulus, plan
 from conformance.recording import Header, Recording, Writer, WritingError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from conformance.profiles import Profile
     from conformance.recording import Exchange
     from conformance.target import Limits, Target
+    from conformance.waivers import Waiver
 
 WITNESSES = 4
 """Exchanges of an invariant's failure that are repeated to confirm it."""
@@ -54,6 +55,9 @@ class Inquiry:
         included: IDs that the user asked for by name.
         edition: the edition of the catalogue that judges; ``None`` for the newest.
         pinned: values of traits that the target is known by; ``None`` where nobody gave a fingerprint.
+        waivers: deviations that are known, those of other targets too.
+        select: IDs and areas by which the cases were selected, none for all of them; ``None`` where it was done
+            otherwise.
     """
 
     target: Target
@@ -67,6 +71,8 @@ class Inquiry:
     included: tuple[str, ...] = ()
     edition: int | None = None
     pinned: Mapping[str, str] | None = None
+    waivers: tuple[Waiver, ...] = ()
+    select: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +130,20 @@ def _rests_on_oauth_alone(requirement: Requirement) -> bool:
 def planned(inquiry: Inquiry, sender: Sender) -> Plan:
     """The plan of an inquiry, with the generation that its cases need."""
     handwritten = plan(inquiry.cases, sender.binder, inquiry.included)
-    sources = tuple(dict.fromkeys(source for case in inquiry.cases for source in case.generated))
-    if not sources or not inquiry.examples:
+    sources = drawn(inquiry)
+    if not sources:
         return handwritten
     return replace(
         handwritten,
         generate=lambda: _generated(sources, inquiry),
         generated=len(sources) * inquiry.examples,
     )
+
+
+def drawn(inquiry: Inquiry) -> tuple[str, ...]:
+    """The sources of the generated requests that an inquiry needs."""
+    sources = dict.fromkeys(source for case in inquiry.cases for source in case.generated)
+    return tuple(sources) if inquiry.examples else ()
 
 
 def _generated(sources: Sequence[str], inquiry: Inquiry) -> Iterable[Stimulus]:
@@ -177,7 +189,11 @@ def header(inquiry: Inquiry) -> Header:
             "authorization": inquiry.profile.authorization,
             "basic_encoding": inquiry.profile.basic_encoding,
             "default_scope": inquiry.profile.default_scope,
+            "grant_type_default": inquiry.profile.grant_type_default,
+            "documented_path": inquiry.profile.token_path,
             "cases": [case.id for case in inquiry.cases],
+            "select": inquiry.select if inquiry.select is None else list(inquiry.select),
+            "generated": list(drawn(inquiry)),
             "fail_on": inquiry.fail_on,
             "edition": inquiry.edition,
             "seed": inquiry.seed,
@@ -276,8 +292,15 @@ def judged(inquiry: Inquiry, recording: Recording, gate: Gate, *, finished: floa
     evidence = judging.Evidence(recording, inquiry.known)
     closed = judging.closed(evidence)
     agreed = contract(inquiry.profile, recording.header)
+    where = waivers.scope(inquiry.target.name, inquiry.profile.name, recording.header.started)
     result = judging.result(
-        inquiry.cases, evidence, agreed, fail_on=inquiry.fail_on, closed=closed, edition=inquiry.edition
+        inquiry.cases,
+        evidence,
+        agreed,
+        fail_on=inquiry.fail_on,
+        closed=closed,
+        edition=inquiry.edition,
+        waive=lambda verdicts: waivers.waived(verdicts, inquiry.waivers, where),
     )
     return Run(inquiry, recording, gate, result, evidence, finished)
 

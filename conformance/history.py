@@ -16,6 +16,9 @@ from conformance.target import SettingsError, accepted, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+REPORTS = "reports"
+"""The folder in which runs are kept unless another one is named."""
+
 LATEST, PREVIOUS = "latest", "previous"
 
 _PAGES = ("index.html", "report.html", RESULTS)

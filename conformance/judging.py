@@ -12,10 +12,11 @@ from conformance.reply import Answer, Contract, Judgement, Note, Reply
 from conformance.request import VALID, changed_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from conformance.case import Case
     from conformance.recording import Exchange, Recording
+    from conformance.waivers import Waiver
 
 FailOn = Literal["must", "should", "never"]
 VERDICTS = ("passed", "failed", "warning", "observed", "waived", "not_applicable", "inconclusive", "error")
@@ -43,6 +44,8 @@ class Verdict:
         notes: everything that was found, the worst first.
         detail: traceback of a case that raised.
         newer: whether the row is newer than the edition that judges, so that nothing about it counts.
+        waiver: what excuses the finding, where it is waived.
+        unwaived: the verdict without that waiver.
     """
 
     case: Case
@@ -59,6 +62,8 @@ class Verdict:
     notes: tuple[Note, ...] = ()
     detail: str = ""
     newer: bool = False
+    waiver: Waiver | None = None
+    unwaived: str = ""
 
     @property
     def finding(self) -> bool:
@@ -180,6 +185,19 @@ class Evidence:
     def _concerns(self, answer: Answer, *, edge: bool) -> bool:
         template = answer.exchange.template
         return template not in self._aside and (edge or template not in self._of_the_edge)
+
+    def lacks(self, case: Case) -> str:
+        """What an invariant wants in the run that the recording does not hold; empty where it holds everything.
+
+        A run that looked for other things sent other requests; what it left out on purpose, it says.
+        """
+        recording = self.recording
+        digests = {template.digest for template in case.also} - recording.skipped.keys() - self._numbers.keys()
+        settings = recording.header.settings
+        drawn = settings.get("generated") or {exchange.role for exchange in recording.exchanges}
+        sources = [source for source in case.generated if source not in drawn] if settings.get("examples") else []
+        wanted = [*([f"{len(digests)} of its requests"] if digests else []), *(f"what {one} draws" for one in sources)]
+        return f"the recording does not hold {' and '.join(wanted)}" if wanted else ""
 
     def repeated(self, digests: Iterable[str]) -> bool:
         """Whether one of some templates was sent a second time."""
@@ -303,16 +321,16 @@ def _conclude(case: Case, judgement: Judgement) -> Verdict:
         )
     )
     plain = worst.verdict == "passed"
-    several = len({(note.expected, note.actual) for note in shown}) > 1 or len(shown) > 1
+    several = len(shown) > 1
+    # The stimulus that shows it tells one finding from another; the answer with the flaw of an invariant does not.
+    named = templates if len(templates) > 1 else {}
     return Verdict(
         case,
         worst.verdict,
         subject,
         reason="" if plain else _joined(_sentence(note, several=several) for note in shown),
         expected=_joined(note.expected for note in shown if note.expected),
-        actual=_joined(
-            f"{note.stimulus}: {note.actual}" if several and note.stimulus else note.actual for note in shown
-        ),
+        actual=_joined(f"{note.stimulus}: {note.actual}" if note.stimulus in named else note.actual for note in shown),
         changed=changed,
         witnesses=tuple(dict.fromkeys(number for note in shown for number in note.exchanges)),
         traits=traits,
@@ -329,8 +347,9 @@ def confirmed(case: Case, evidence: Evidence, contract: Contract) -> Verdict:
     """The verdict of one case from everything that was sent for it: a failure counts when it was seen twice alike."""
     first = judge(case, evidence, contract)
     stopped = evidence.recording.stopped
-    if stopped and not case.stimuli and first.verdict in ("passed", "not_applicable"):
-        return replace(first, verdict="inconclusive", reason=f"the answers are not complete: {stopped}")
+    lacking = f"the answers are not complete: {stopped}" if stopped and not case.stimuli else evidence.lacks(case)
+    if lacking and first.verdict in ("passed", "not_applicable"):
+        return replace(first, verdict="inconclusive", reason=lacking)
     if first.verdict != "failed" or not first.witnesses:
         return first
     digests = {answer.exchange.template for answer in evidence.answers if answer.exchange.number in first.witnesses}
@@ -426,6 +445,7 @@ def result(
     fail_on: FailOn = "must",
     closed: str = "",
     edition: int | None = None,
+    waive: Callable[[Sequence[Verdict]], Sequence[Verdict]] = tuple,
 ) -> Result:
     """The verdict of a run.
 
@@ -437,13 +457,14 @@ def result(
         closed: why the first controls were not granted, where the target cannot be judged at all.
         edition: the edition of the catalogue that judges: what is unmet of newer rows is only observed; ``None`` for
             the newest.
+        waive: gives the verdicts with the known deviations among them waived.
     """
     if closed:
-        verdicts = tuple(_dated(_behind_the_gate(case, evidence, contract, closed), edition) for case in cases)
+        verdicts = waive([_dated(_behind_the_gate(case, evidence, contract, closed), edition) for case in cases])
         if any(verdict.verdict == "failed" for verdict in verdicts):
             return overall(verdicts, cases, fail_on=fail_on, stopped=closed)
-        return Result("unusable", closed, verdicts, _traits(cases, verdicts))
-    verdicts = joined([_dated(confirmed(case, evidence, contract), edition) for case in cases], evidence)
+        return Result("unusable", closed, tuple(verdicts), _traits(cases, verdicts))
+    verdicts = waive(joined([_dated(confirmed(case, evidence, contract), edition) for case in cases], evidence))
     return overall(verdicts, cases, fail_on=fail_on, stopped=evidence.recording.stopped)
 
 
@@ -496,7 +517,8 @@ def concluded(verdicts: Sequence[Verdict], cases: Sequence[Case], *, fail_on: Fa
         return Result("inconclusive", f"nothing could be decided: {undecided[0]}", tuple(verdicts), traits)
     if all(verdict.verdict == "not_applicable" for verdict in verdicts):
         return Result("inconclusive", "no selected case applies to this target", tuple(verdicts), traits)
-    return Result("conformant", "every requirement that counts is met", tuple(verdicts), traits)
+    met = "is met or waived" if any(verdict.verdict == "waived" for verdict in counting) else "is met"
+    return Result("conformant", f"every requirement that counts {met}", tuple(verdicts), traits)
 
 
 def _counts_as_failed(verdict: Verdict, level: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import tomllib
@@ -231,6 +232,13 @@ def parse_toml(document: str) -> dict[str, Any]:
         raise SettingsError(f"is no TOML: {error}") from None
 
 
+def quoted(text: str) -> str:
+    """A text as a TOML string of printable ASCII, whatever came from the wire in it."""
+    # TOML takes the escapes of JSON, but for halves of a character; runners of CI services take a ## for a command.
+    written = json.dumps(text, ensure_ascii=False).replace("##", "#\\u0023")
+    return "".join(one if " " <= one <= "~" else f"\\U{ord(one):08x}" for one in written)
+
+
 def kind_of(value: object) -> str:
     """What a value of the wrong type is, without showing it: it may be a secret in the wrong place."""
     names = {
@@ -360,6 +368,7 @@ KEYS = (
     _target_key("allow-plain-http", YES_NO, default=False),
     Key("profile", "profile", TEXT, "profile", "passport"),
     Key("pinned", "profile", PATH, "pinned"),
+    Key("waivers", "profile", PATH, "waivers"),
     Key("timeout", "limit", number(600), "timeout", 10.0),
     Key("concurrency", "limit", whole(1, 64), "concurrency", 4),
     Key("max-rps", "limit", number(), "max_rps"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from conformance import catalogue
 from conformance.catalogue import UNKNOWN
-from conformance.keys import parse_toml, read_file
+from conformance.keys import parse_toml, quoted, read_file
 from conformance.report.folder import put
 from conformance.target import SettingsError, accepted, shown
 
@@ -103,12 +102,12 @@ def written(pinned: Fingerprint) -> str:
         (
             "# What this token endpoint chose where the standards leave a choice. A run says what has changed since:",
             f"# token-conformance run --pinned {FILE}",
-            f"format = {_quoted(FORMAT)}",
-            *(f"{name} = {_quoted(value)}" for name, value in facts),
+            f"format = {quoted(FORMAT)}",
+            *(f"{name} = {quoted(value)}" for name, value in facts),
             f"edition = {pinned.edition}",
             "",
             "[traits]",
-            *(f"{_quoted(name)} = {_quoted(value)}" for name, value in pinned.traits.items()),
+            *(f"{quoted(name)} = {quoted(value)}" for name, value in pinned.traits.items()),
             "",
         )
     )
@@ -220,11 +219,6 @@ def keep(pinned: Fingerprint, file: Path) -> None:
         put(file, written(pinned))
     except OSError as error:
         raise SettingsError(f"--output {file}: cannot be written: {error.strerror}") from None
-
-
-def _quoted(text: str) -> str:
-    # TOML takes the escapes of JSON, and wants DEL escaped as well.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _accepted(key: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance import __version__, embedded, engine, settings
+from conformance import __version__, embedded, engine, settings, waivers
 from conformance.case import JUDGE, Case, CaseError, built_in, case_of, in_order
 from conformance.recording import WritingError
 from conformance.target import Secret, SettingsError
@@ -77,6 +77,7 @@ class Suite:
         self._record, self._observe, self._announce, self._ended = record, observe, announce, ended
         self._judged = judged
         self._verdicts: dict[str, Verdict] = {}
+        self._waivers: dict[str, list[str]] = {}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Gives every case one parameter set, whose ID is that of the requirement."""
@@ -110,6 +111,7 @@ class Suite:
                 session.items.clear()
             else:
                 self._verdicts = {verdict.case.id: verdict for verdict in self.run.result.cases}
+                self._waivers = _waivers(self.run)
         return (yield)
 
     def _conducted(self, inquiry: engine.Inquiry) -> engine.Run | None:
@@ -139,6 +141,7 @@ class Suite:
             pytest.skip("the profile does not take this requirement on")
         item.stash[VERDICT] = verdict
         item.user_properties += _properties(verdict)
+        item.user_properties += [("waiver", words) for words in self._waivers.get(case.id, ())]
         if verdict.verdict in ("inconclusive", "error"):
             raise Finding(_text(verdict))
 
@@ -149,12 +152,15 @@ class Suite:
         if verdict is None:
             return None
         if verdict.verdict == "failed":
-            raise Finding(_text(verdict))
+            raise Finding(self._told(verdict))
         if verdict.verdict in ("warning", "waived"):
-            pytest.xfail(_text(verdict))
+            pytest.xfail(self._told(verdict))
         if verdict.verdict == "not_applicable":
             pytest.skip(verdict.reason)
         return True
+
+    def _told(self, verdict: Verdict) -> str:
+        return "\n".join((_text(verdict), *(f"waiver:   {one}" for one in self._waivers.get(verdict.case.id, ()))))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -178,11 +184,19 @@ class Suite:
         decided_in = "setup" if verdict in ("inconclusive", "error") else "call"
         return _LETTERS[verdict] if report.when == decided_in else ("", "", "")
 
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fails the session where a waiver is stale."""
+        if self.run is not None and waivers.stale(self.run) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Says what the run came to."""
         if self.run is not None:
             result = self.run.result
             terminalreporter.write_line(f"token endpoint: {result.verdict}: {result.reason}")
+            for one in waivers.standings(self.run):
+                if one.words:
+                    terminalreporter.write_line(one.words)
 
 
 def _without_values(error: Exception) -> RuntimeError:
@@ -204,6 +218,16 @@ def _properties(verdict: Verdict) -> list[tuple[str, object]]:
         ("level", requirement.level.value),
         *([("follows", verdict.follows)] if verdict.follows else []),
     ]
+
+
+def _waivers(run: engine.Run) -> dict[str, list[str]]:
+    """What is to be said of waivers, by ID of the case: what excuses it, and what nobody can leave as it is."""
+    where = waivers.scope_of(run)
+    found = {one.case.id: [one.waiver.words(where)] for one in run.result.cases if one.waiver is not None}
+    for standing in waivers.standings(run):
+        if standing.words:
+            found.setdefault(standing.waiver.requirement, []).append(standing.words)
+    return found
 
 
 def _text(verdict: Verdict) -> str:
@@ -244,6 +268,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--token-proxy", help="HTTP proxy, or none")
     group.addoption("--token-resolve", action="append", help="HOST:PORT:ADDRESS to connect to")
     group.addoption("--token-allow-plain-http", action="store_true", default=None, help="allow http to another host")
+    group.addoption("--token-waivers", help="file of known deviations")
     group.addoption("--token-examples", help="generated requests of each source")
     group.addoption("--token-seed", help="seed of the generated requests")
     group.addoption("--token-timeout", help="seconds that an answer may take")
@@ -255,7 +280,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 _OPTIONS = (
     "base_url", "path", "profile", "client_id", "scope", "config", "target", "ca_bundle", "allow_plain_http",
-    "client_cert", "client_key", "proxy", "resolve",
+    "client_cert", "client_key", "proxy", "resolve", "waivers",
     "examples", "seed", "timeout", "concurrency", "max_rps", "max_duration", "safe",
 )  # fmt: skip
 

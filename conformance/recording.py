@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 import threading
 from dataclasses import asdict, dataclass, field
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-FORMAT = "token-conformance-exchanges/1"
+_FORMATS = "token-conformance-exchanges/"
+FORMAT = f"{_FORMATS}1"
 
 
 class RecordingError(ValueError):
@@ -282,7 +284,11 @@ def read(path: Path) -> Recording:
 
 def _read(lines: Iterator[str]) -> Recording:
     head = _record(next(lines, ""))
-    if head is None or head.pop("format", None) != FORMAT:
+    form = head.pop("format", None) if head is not None else None
+    if head is None or form != FORMAT:
+        if re.fullmatch(re.escape(_FORMATS) + "[0-9]{1,9}", str(form)):
+            by = f"release {head['suite']}" if head is not None and "suite" in head else "another release"
+            raise RecordingError(f"line 1: says {form!r}, and this release reads {FORMAT!r}; judge it with {by}")
         raise RecordingError(f"line 1: does not say {FORMAT!r}, so that this is no recording of this suite")
     exchanges: list[Exchange] = []
     number = 1

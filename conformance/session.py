@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance import embedded, engine, keeping, known, pinning, scanning, selection, settings
+from conformance import embedded, engine, keeping, known, pinning, scanning, selection, settings, waivers
 from conformance.interruption import CODE as INTERRUPTED
 from conformance.interruption import Interruption
 from conformance.plugin import Suite
@@ -74,7 +74,8 @@ def run(
     color = sys.stdout.isatty() and not environ.get("NO_COLOR")
     terminal = Terminal(sys.stdout, color=color, quiet=quiet, verbose=verbose)
     with contextlib.ExitStack() as stack:
-        inquiry = embedded.inquiry(found, cases, every, stack.callback)
+        by_name = (*found.select, *found.include) if found.select else ()
+        inquiry = replace(embedded.inquiry(found, cases, every, stack.callback), select=by_name)
         if found.pinned is not None:
             pinning.check(found.pinned, found.profile.name, every)
             inquiry = replace(inquiry, pinned=found.pinned.traits)
@@ -190,11 +191,17 @@ def _fault(text: str, details: str = "") -> int:
 
 
 def exit_code(run_: engine.Run) -> int:
-    """The exit code that the verdict of a run gives; drift counts where nothing else is wrong."""
+    """The exit code that the verdict of a run gives; drift counts where nothing else is wrong.
+
+    A stale waiver fails a run whose target conforms: it would excuse the next deviation of that kind unseen.
+    """
     verdict = run_.result.verdict
     harmless = DRIFTED if results.drifted(run_) else CONFORMANT
+    counts = run_.inquiry.fail_on != "never"
+    if counts and (verdict == "non-conformant" or waivers.stale(run_)):
+        return NON_CONFORMANT
     if verdict == "non-conformant":
-        return harmless if run_.inquiry.fail_on == "never" else NON_CONFORMANT
+        return harmless
     if any(one.verdict == "error" for one in run_.result.cases):
         return FAULT
     return harmless if verdict == "conformant" else UNDECIDED

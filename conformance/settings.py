@@ -7,7 +7,7 @@ import re
 import ssl
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from conformance import proxy
 from conformance.connection import WireError, present
@@ -43,6 +43,8 @@ from conformance.target import (
     shown,
     target_at,
 )
+from conformance.waivers import Waiver
+from conformance.waivers import read as read_waivers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -54,6 +56,8 @@ REMOTE_RPS = 20.0
 SAFE_RPS = 1.0
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 FLAGS_ALONE = ("dry_run", "quiet", "verbose")
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Settings:
     report_dir: Path | None
     allow_plain_http: bool
     pinned: Fingerprint | None = None
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +145,28 @@ def resolve(
         seed=_value(values, "seed"),
         report_dir=report_dir,
         allow_plain_http=_value(values, "allow-plain-http"),
-        pinned=_pinned(values.get("pinned")),
+        pinned=_content(values.get("pinned"), read_fingerprint),
+        waivers=_content(values.get("waivers"), read_waivers) or (),
     )
+
+
+def waivers(flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, target: str | None) -> tuple[Waiver, ...]:
+    """The waivers that hold for a target of that name, where nothing else is to be set.
+
+    Args:
+        flags: as in `resolve`.
+        environ: the environment variables.
+        cwd: as in `resolve`.
+        target: name of the target, whose table of the file counts if it has one.
+
+    Raises:
+        SettingsError: as `resolve`.
+    """
+    cwd = cwd.absolute()
+    from_flags, from_environ = _from_flags(flags, cwd), _from_environ(environ, cwd)
+    _, top, tables = _from_file(from_environ.get("config"), cwd)
+    values = {**top, **tables.get(target or "", {}), **from_environ, **from_flags}
+    return _content(values.get("waivers"), read_waivers) or ()
 
 
 def _limits(values: _Layer, target: Target | None) -> Limits:
@@ -493,11 +518,12 @@ def _readable(given: _Given, name: str) -> Path:
     return file
 
 
-def _pinned(given: _Given | None) -> Fingerprint | None:
+def _content(given: _Given | None, read: Callable[[Path, str], Content]) -> Content | None:
+    """What is read from the file that a setting names."""
     if given is None:
         return None
     try:
-        return read_fingerprint(given.folder / given.value, given.value)
+        return read(given.folder / given.value, given.value)
     except SettingsError as error:
         raise SettingsError(f"{given.where}: {error}") from None
 

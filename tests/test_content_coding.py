@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING
 
+import pytest
+
 from conformance import case, engine, profiles
 from conformance.reading import read
 from tests.servers import endpoint, inquiry, serving
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.servers import Asked, Script
+
+pytestmark = pytest.mark.usefixtures("judged_twice")
 
 
 def compressing(plain: Script, coding: str = "gzip", pack: Callable[[bytes], bytes] = gzip.compress) -> Script:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from conformance.request import Template
     from tests.servers import Asked
 
+pytestmark = pytest.mark.usefixtures("judged_twice")
+
 PATIENT = Limits(timeout=5)
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from conformance.judging import Verdict
     from tests.servers import Asked
 
+pytestmark = pytest.mark.usefixtures("judged_twice")
+
 EDGE = {one.id: one for one in case.built_in() if one.requirement.edge}
 ON_DEMAND = [identifier for identifier, one in EDGE.items() if one.requirement.on_demand]
 

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from conformance.sending import Sender
     from tests.servers import Script, Server
 
+pytestmark = pytest.mark.usefixtures("judged_twice")
+
 ROWS = catalogue.load().requirements
 VALID_ROW = granted("REQ-001", VALID, row=ROWS["REQ-001"])
 UNKNOWN_GRANT = VALID.with_form("grant_type=other")

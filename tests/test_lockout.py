@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from conformance.engine import Run
     from tests.servers import Asked, Script
 
+pytestmark = pytest.mark.usefixtures("judged_twice")
+
 PATIENT = Limits(timeout=3)
 DECIDED = {"passed", "observed", "not_applicable"}
 

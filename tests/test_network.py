@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("judged_twice")
+
 PASSWORD = "pr0xy-p4ssw0rd-9Zk"
 BASIC = base64.b64encode(f"us@er:{PASSWORD}".encode()).decode()
 DEADLINES = Deadlines(1, 1, 2)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance import catalogue, profiles, settings
+from conformance import catalogue, profiles, settings, waivers
 from conformance.case import case, case_of
 from conformance.reply import GRANTED, Reply
 from conformance.request import FORM, VALID
@@ -75,9 +75,9 @@ def sh(script: str, cwd: Path) -> tuple[int, str]:
 
 
 def test_every_block_is_known_to_a_test() -> None:
-    assert (len(SHELL), len(TOML), len(PYTHON)) == (7, 2, 2)
+    assert (len(SHELL), len(TOML), len(PYTHON)) == (7, 3, 2)
     assert len(YAML) == 1
-    assert len(re.findall(r"(?m)^```", README)) == 2 * (7 + 2 + 2 + 1)
+    assert len(re.findall(r"(?m)^```", README)) == 2 * (7 + 3 + 2 + 1)
 
 
 def test_the_two_commands_are_those_that_the_gate_runs() -> None:
@@ -154,6 +154,16 @@ def test_the_profile_is_understood(tmp_path: Path) -> None:
     profile = profiles.load("acme.toml", tmp_path)
     assert tomllib.loads(TOML[1])["name"] == profile.name == "acme"
     assert (profile.token_path, profile.default_scope, profile.lineage) == ("/oauth2/token", False, ("acme", "rfc6749"))
+
+
+def test_the_waiver_is_understood(tmp_path: Path) -> None:
+    (tmp_path / "waivers.toml").write_text(TOML[2])
+    (found,) = waivers.read(tmp_path / "waivers.toml", "waivers.toml")
+    assert (found.requirement, found.targets, found.ticket) == (
+        "CTYPE-002",
+        ("staging", "eu-*"),
+        "https://tracker.example/1234",
+    )
 
 
 def test_the_example_of_a_case_is_a_case() -> None:

@@ -182,13 +182,6 @@ def test_the_edge_has_a_verdict_of_its_own(words: tuple[str, ...], edge: str) ->
     validator()(found)
 
 
-def test_a_waiver_is_named_beside_its_case() -> None:
-    run = run_of(judging.Verdict(a_case("X-001"), "waived"), judging.Verdict(a_case("X-002"), "passed"))
-    found = results.results(run, waived={"X-001": "until March"})
-    validator()(found)
-    assert [one.get("waiver") for one in found["cases"]] == ["until March", None]
-
-
 # HAR
 
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from tests.networks import Secure
     from tests.servers import Script
 
+pytestmark = pytest.mark.usefixtures("judged_twice")
+
 ROWS = ("TLS-001", "TLS-002", "TLS-003", "TLS-004", "TLS-005")
 V = ssl.TLSVersion
 

@@ -185,8 +185,8 @@ def test_the_error_is_a_known_code(judge: Judgement) -> None:
 def test_no_answer_repeats_a_credential(judge: Judgement) -> None:
     def flaw(answer: Answer) -> str | None:
         if answer.echoes:
-            echo = answer.echoes[0]
-            return f"the {echo.credential} ({echo.spelling}) in the {shown(echo.place)}"
+            echo, holder = answer.echoes[0], "a token answer" if answer.granted else "another answer"
+            return f"the {echo.credential} ({echo.spelling}) in the {shown(echo.place)} of {holder}"
         members = answer.json if isinstance(answer.json, dict) and answer.status >= 400 else {}
         tokens = [name for name in ("access_token", "refresh_token") if members.get(name)]
         return f"an error answer with {' and '.join(tokens)}" if tokens else None

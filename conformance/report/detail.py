@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance import catalogue
+from conformance import catalogue, waivers
 from conformance.report import escape
 from conformance.report.command import repeat
 
@@ -67,6 +67,7 @@ def _facts(verdict: Verdict, run: Run) -> Iterator[str]:
             ("Expected", text(verdict.expected)),
             ("Actual", text(verdict.actual)),
             ("Changed line", _block(verdict.changed)),
+            ("Waiver", text(verdict.waiver.words(waivers.scope_of(run)) if verdict.waiver is not None else "")),
             ("Follows", text(verdict.follows and f"{verdict.follows}: the same answer is its finding already")),
             ("Remedy", text(requirement.remedy) if finding else ""),
             ("Level", text(level(requirement))),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pytest_html import extras  # type: ignore[import-untyped]
 
-from conformance import catalogue
+from conformance import catalogue, waivers
 from conformance.plugin import VERDICT
 from conformance.report import escape, ranking, results
 from conformance.report.detail import detail, facts
@@ -150,6 +150,7 @@ def _run_facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "Ended early", "" if unusable else text(run.recording.stopped)
     yield "HTTP edge", "" if edge == "not-judged" else text(edge)
     yield "Cases", text(", ".join(counts))
+    yield "Waivers", "<br>".join(text(one.words) for one in waivers.standings(run) if one.words)
     yield "Target", text(f"{target.name}: {target.base_url}{target.token_path}")
     yield "Profile", text(f"{profile.name}: {profile.title}")
     yield "Suite", text(f"{header.suite}, catalogue edition {catalogue.load().edition}, seed {run.inquiry.seed}")

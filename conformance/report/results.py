@@ -9,16 +9,16 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from conformance import catalogue, judging, pinning
+from conformance import catalogue, judging, pinning, waivers
 from conformance.report.command import repeat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from conformance.engine import Run
     from conformance.judging import Verdict
     from conformance.pinning import Drift
+    from conformance.waivers import Standing, Waiver
 
 __all__ = [
     "FORMAT",
@@ -37,7 +37,7 @@ __all__ = [
 FORMAT = "token-conformance/1"
 
 MEANING = {
-    "conformant": "Every requirement that counts and could be judged is met.",
+    "conformant": "Every requirement that counts and could be judged is met, or waived.",
     "non-conformant": "At least one requirement that counts is not met.",
     "inconclusive": "Nothing that counts was seen to fail, but something that counts could not be decided.",
     "unusable": "The valid request itself was not granted, so nothing was judged.",
@@ -45,13 +45,8 @@ MEANING = {
 """What each verdict of a run says, in one sentence."""
 
 
-def results(run: Run, *, waived: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """A run in the format `FORMAT`.
-
-    Args:
-        run: the run.
-        waived: why deviations are accepted, by ID of the requirement; the verdicts are those of the run.
-    """
+def results(run: Run) -> dict[str, Any]:
+    """A run in the format `FORMAT`."""
     header, inquiry, known = run.recording.header, run.inquiry, catalogue.load()
     return {
         "format": FORMAT,
@@ -77,15 +72,16 @@ def results(run: Run, *, waived: Mapping[str, str] | None = None) -> dict[str, A
         "duration_s": round(duration(run), 3),
         "exchanges": len(run.recording.exchanges),
         "summary": summary(run),
-        "cases": [_case(verdict, (waived or {}).get(verdict.case.id)) for verdict in run.result.cases],
+        "cases": [_case(verdict, run) for verdict in run.result.cases],
         "traits": dict(run.result.traits),
         **({} if inquiry.pinned is None else {"drift": [asdict(one) for one in drifted(run)]}),
+        **({"waivers": [_standing(one) for one in waivers.standings(run)]} if inquiry.waivers else {}),
     }
 
 
-def results_text(run: Run, *, waived: Mapping[str, str] | None = None) -> str:
+def results_text(run: Run) -> str:
     """The content of ``results.json``; ASCII, so that no reader's encoding matters."""
-    return json.dumps(results(run, waived=waived), indent=2) + "\n"
+    return json.dumps(results(run), indent=2) + "\n"
 
 
 def write(path: Path, text: str) -> None:
@@ -127,8 +123,27 @@ def instant(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _case(verdict: Verdict, waiver: str | None) -> dict[str, Any]:
-    requirement = verdict.case.requirement
+def _standing(one: Standing) -> dict[str, Any]:
+    return {
+        "requirement": one.waiver.requirement,
+        "state": one.state,
+        "line": one.waiver.line,
+        **_terms(one.waiver, one.days_left),
+    }
+
+
+def _terms(waiver: Waiver, days_left: int) -> dict[str, Any]:
+    return {
+        "reason": waiver.reason,
+        "owner": waiver.owner,
+        "ticket": waiver.ticket,
+        "expires": waiver.expires.isoformat(),
+        "days_left": days_left,
+    }
+
+
+def _case(verdict: Verdict, run: Run) -> dict[str, Any]:
+    requirement, waiver = verdict.case.requirement, verdict.waiver
     return {
         "id": requirement.id,
         "area": requirement.area,
@@ -146,5 +161,6 @@ def _case(verdict: Verdict, waiver: str | None) -> dict[str, Any]:
         "stimuli": {name: list(numbers) for name, numbers in verdict.stimuli.items()},
         "witnesses": list(verdict.witnesses),
         "follows": verdict.follows,
-        **({} if waiver is None else {"waiver": waiver}),
+        **({} if waiver is None else {"waiver": _terms(waiver, waiver.days_left(waivers.scope_of(run)))}),
+        **({} if waiver is None else {"unwaived": verdict.unwaived}),
     }

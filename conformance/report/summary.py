@@ -29,6 +29,7 @@ OPEN = ("inconclusive", "error")
 """Verdicts of a case that could not be decided."""
 
 _TEXTS = ("id", "level", "title", "verdict", "expected", "actual", "reason", "follows")
+_TERMS = ("requirement", "state", "expires", "days_left")
 _ROOM = 6000
 """Octets that what came may take in all findings together."""
 
@@ -64,6 +65,7 @@ def summary(found: Mapping[str, Any], *, run: str = "", latency: Mapping[str, An
         "cases": {one["id"]: one["verdict"] for one in found["cases"]},
         "findings": {one["id"]: {"verdict": one["verdict"], "actual": _cut(one["actual"], room)} for one in findings},
         "traits": dict(found["traits"]),
+        "waivers": [{name: one[name] for name in _TERMS} for one in found.get("waivers", ())],
         "latency": dict(latency) if latency is not None else None,
         "exchanges": found["exchanges"],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-from conformance import __version__, catalogue, judging
+from conformance import __version__, catalogue, judging, waivers
 from conformance.plan import WRONG_SECRETS
 from conformance.report import escape, ranking, results
 from conformance.report.command import repeat
@@ -108,6 +108,8 @@ class Terminal:
                 self._field("HTTP edge", edge)
             for at, one in enumerate(results.drifted(run)):
                 self._field("" if at else "drift", f"{one.trait}: pinned {one.pinned}, seen {one.seen}")
+            for at, words in enumerate(one.words for one in waivers.standings(run) if one.words):
+                self._field("" if at else "waivers", words)
         self._line(summary_line(run), _STYLES[run.result.verdict])
 
     def again(self, run: Run) -> None:
@@ -143,6 +145,8 @@ class Terminal:
             self._line(EMBEDDED, "bold yellow")
         self._field("target", f"{target.name}: {target.base_url}{target.token_path}")
         self._field("profile", f"{profile.name}: {profile.title}")
+        if inquiry.waivers:
+            self._field("waivers", _given(inquiry))
         edition = f"{catalogue.load().edition}{f' judged as {inquiry.edition}' if inquiry.edition else ''}"
         self._field("suite", f"{__version__}, catalogue edition {edition}, seed {inquiry.seed}")
 
@@ -162,6 +166,7 @@ class Terminal:
                     self._together(together)
                     continue
                 self._finding(together[0], repeated.get(together[0].case.id, ()), run)
+        self._waived([one for one in verdicts if one.verdict == "waived"], run)
 
     def _finding(self, verdict: Verdict, followers: Iterable[Verdict], run: Run) -> None:
         requirement = verdict.case.requirement
@@ -182,6 +187,16 @@ class Terminal:
         for at, follower in enumerate(followers):
             self._field("" if at else "likewise", f"{_heading(follower)} ({follower.verdict} by the same answers)")
         self._line()
+
+    def _waived(self, verdicts: Sequence[Verdict], run: Run) -> None:
+        where = waivers.scope_of(run)
+        for verdict in verdicts:
+            self._line(f"waived  {_heading(verdict)}", _STYLES["waived"])
+            self._field("actual", verdict.actual)
+            if verdict.waiver is not None:
+                self._field("waiver", verdict.waiver.words(where))
+        if verdicts:
+            self._line()
 
     def _together(self, verdicts: Sequence[Verdict]) -> None:
         """Several cases that one and the same cause kept from being decided."""
@@ -215,7 +230,15 @@ def summary_line(run: Run) -> str:
     cases = ", ".join(results.counted(counts[word], word) for word in (*_COUNTED, *words))
     drifted = len(results.drifted(run))
     drift = f", {drifted} trait{'s' if drifted != 1 else ''} drifted" if drifted else ""
-    return f"{run.result.verdict}: {cases}{drift} {took}"
+    over = sum(one.state == "stale" for one in waivers.standings(run))
+    stale = f", {over} stale waiver{'s' if over != 1 else ''}" if over else ""
+    return f"{run.result.verdict}: {cases}{drift}{stale} {took}"
+
+
+def _given(inquiry: Inquiry) -> str:
+    files = ", ".join(dict.fromkeys(waiver.file for waiver in inquiry.waivers))
+    here = sum(waiver.covers(inquiry.target.name, inquiry.profile.name) for waiver in inquiry.waivers)
+    return f"{files}: {len(inquiry.waivers)}, of which {here} for this target"
 
 
 def _tally(reasons: Iterable[str]) -> list[tuple[str, int]]:

@@ -22,6 +22,7 @@ import conformance
 from conformance import recording
 from conformance.report.folder import FILES
 from conformance.resources import PACKAGE
+from tests import rejudged
 from tests.hostile.servers import SERVERS, Hostile
 from tests.hostile.standing import standing
 from tests.servers import CLIENT, SECRET
@@ -157,6 +158,7 @@ def _faults_of_folder(folder: Path, results: dict[str, Any], code: int) -> Itera
     found = recording.read(folder / "exchanges.jsonl")
     if not found.complete or len(found.exchanges) != results["exchanges"]:
         yield "the recording is not complete"
+    yield from (f"judged again it differs in {one}" for one in rejudged.differing(results, found))
     entries = json.loads((folder / "exchanges.har").read_text())["log"]["entries"]
     if len(entries) != results["exchanges"]:
         yield "the archive is not complete"
