@@ -87,7 +87,7 @@ def malformed_500(correct: Behaviour) -> Behaviour:
     return dying_of(correct, lambda value: "/" not in value)
 
 
-@planted("ctype-two-slashes-500", "CTYPE-005", "GEN-003")
+@planted("ctype-two-slashes-500", "CTYPE-005", "CTYPE-010", "GEN-003")
 def two_slashes_500(correct: Behaviour) -> Behaviour:
     """A media type with more than one slash cannot be unpacked into two parts, and the application dies."""
     return dying_of(correct, lambda value: value.count("/") > 1)
@@ -115,7 +115,7 @@ def json_500(correct: Behaviour) -> Behaviour:
     return dying_of(correct, lambda value: value.startswith("application/json"))
 
 
-@planted("ctype-form-as-json-500", "CTYPE-006", "CTYPE-013", "GEN-003")
+@planted("ctype-form-as-json-500", "CTYPE-006", "CTYPE-011", "CTYPE-013", "GEN-003")
 def form_as_json_500(correct: Behaviour) -> Behaviour:
     """A body that is labelled as JSON and is none, a form among them, makes the application die."""
 

@@ -16,7 +16,7 @@ from conformance.reference.behaviour import (
     with_field,
 )
 from conformance.reference.message import Answer, Request, page
-from conformance.reference.oauth import PASSPORT
+from conformance.reference.oauth import PASSPORT, is_form
 from conformance.reference.planting import planted
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ def from_browser(request: Request) -> bool:
 
 
 def names(request: Request) -> list[bytes]:
-    """The names of the parameters, as they are encoded."""
-    return [piece.partition(b"=")[0] for piece in request.body.split(b"&")]
+    """The names of the parameters of a form, as they are encoded."""
+    body = request.body if is_form(request.value("Content-Type")) else b""
+    return [piece.partition(b"=")[0] for piece in body.split(b"&")]
 
 
 def unauthenticated_java(request: Request) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.reference.behaviour import Behaviour, ahead, failing, finishing, html, misreading, with_field
 from conformance.reference.message import Answer, Malformed, Request, page
-from conformance.reference.oauth import INVALID_REQUEST, RECOGNISED, Failure, Site, form_decoded
+from conformance.reference.oauth import INVALID_REQUEST, PASSPORT, RECOGNISED, Failure, Site, form_decoded
 from conformance.reference.planting import planted
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ def header_echo(correct: Behaviour) -> Behaviour:
     return errors(correct, change)
 
 
-@planted("err-unknown-parameters-echo", "ERR-007", "DOC-004", "GEN-005")
+@planted("err-unknown-parameters-echo", "ERR-007", "DOC-004", "GEN-005", profiles=(PASSPORT,))
 def unknown_parameters_echo(correct: Behaviour) -> Behaviour:
     """A refusal repeats the parameters that nobody knows, with their values."""
 

@@ -16,7 +16,6 @@ from conformance.reference.behaviour import (
     ahead,
     crashing,
     finishing,
-    html,
     misreading,
     reading,
     silent,
@@ -29,6 +28,7 @@ from conformance.reference.oauth import (
     GRANT,
     INVALID_CLIENT,
     INVALID_REQUEST,
+    JSON_FIELDS,
     RECOGNISED,
     RFC6749,
     SCOPE,
@@ -261,7 +261,7 @@ def charset_unknown_500(correct: Behaviour) -> Behaviour:
     return crashing(correct, unknown)
 
 
-@planted("gen-nul-in-name-500", "GEN-003", "REQ-005")
+@planted("gen-nul-in-name-500", "GEN-003", "REQ-005", "HDR-009")
 def nul_in_name_500(correct: Behaviour) -> Behaviour:
     """A NUL in the name of a parameter, escaped or not, makes the application die."""
     return crashing(correct, lambda request: any("\0" in name for name, _ in correct.read_form(request).pairs))
@@ -326,13 +326,14 @@ def debug_parameter(correct: Behaviour) -> Behaviour:
 # Answers that break the description alone
 
 
-@planted("gen-scope-page", "GEN-006")
-def scope_page(correct: Behaviour) -> Behaviour:
-    """A malformed scope is answered by a page of the framework, under the status of OAuth."""
+@planted("gen-scope-list", "GEN-006")
+def scope_list(correct: Behaviour) -> Behaviour:
+    """A malformed scope is answered with a list of sentences in JSON, and not with an object."""
 
     def step(request: Request, _site: Site) -> Answer | None:
         asked = correct.read_form(request).get("scope")
-        return html(400, "Bad Request") if asked and not SCOPE.fullmatch(asked) else None
+        malformed = asked is not None and not SCOPE.fullmatch(asked)
+        return Answer(400, JSON_FIELDS, b'["the scope is malformed"]') if malformed else None
 
     return ahead(correct, step)
 

@@ -106,16 +106,6 @@ def scope_narrowed(correct: Behaviour) -> Behaviour:
     return replace(correct, token_members=members)
 
 
-@planted("req-scope-commas", "REQ-004", needs=TWO_SCOPES)
-def scope_commas(correct: Behaviour) -> Behaviour:
-    """The scopes that were granted are stated with commas between them."""
-
-    def change(members: dict[str, Any]) -> dict[str, Any]:
-        return {**members, "scope": members["scope"].replace(" ", ",")} if "scope" in members else members
-
-    return adding(correct, change)
-
-
 @planted("req-scope-whole", "REQ-004", needs=TWO_SCOPES)
 def scope_whole(correct: Behaviour) -> Behaviour:
     """Several scopes are looked up as one, and refused."""

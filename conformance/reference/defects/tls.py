@@ -78,13 +78,13 @@ def tls_1_1_alone(correct: Behaviour) -> Behaviour:
 # Certificates
 
 
-@planted("tls-expired", "TLS-004", needs=OVER_TLS, closes_gate=True)
+@planted("tls-expired", "TLS-004", needs=OVER_TLS)
 def expired(correct: Behaviour) -> Behaviour:
     """The certificate has run out."""
     return speaking(correct, certificate="expired")
 
 
-@planted("tls-other-name", "TLS-004", needs=OVER_TLS, closes_gate=True)
+@planted("tls-other-name", "TLS-004", needs=OVER_TLS)
 def other_name(correct: Behaviour) -> Behaviour:
     """The certificate is for another host."""
     return speaking(correct, certificate="other-name")

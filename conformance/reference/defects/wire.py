@@ -213,10 +213,11 @@ def octets_after_content(correct: Behaviour) -> Behaviour:
     return replace(correct, frame=frame)
 
 
-@planted("wire-length-in-characters", "WIRE-019", "ERR-001", "ERR-004", "WIRE-015", "GEN-006")
+@planted("wire-length-in-characters", "WIRE-019", "WIRE-015", "ERR-001", "ERR-004", "GEN-006")
 def length_in_characters(correct: Behaviour) -> Behaviour:
-    """Content-Length counts characters, and the message about missing credentials has one of two octets."""
-    localised = failing(correct, lambda failure, _: replace(failure, description="Schlüssel fehlt"), "no-credentials")
+    """Content-Length counts characters, and the message about a missing Content-Type has one of two octets."""
+    text = "Content-Type fehlt, er ist nötig"
+    localised = failing(correct, lambda failure, _: replace(failure, description=text), "media-missing")
 
     def frame(answer: Answer, *, close: bool, head: bool) -> bytes:
         octets = correct.frame(answer, close=close, head=head)
