@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
+from conformance.target import ROLES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -41,9 +43,9 @@ class Bindings:
     Attributes:
         client_id: identifier of the client under test.
         secret: its secret.
-        exposed_id: client that may travel where servers log it (the real one on loopback only).
+        exposed_id: client that may travel where servers log it (`Target.exposed` says which).
         exposed_secret: the secret of that client.
-        exposed_is_real: whether the two above are the real client's.
+        exposed_works: whether the two above are those of a client that is registered.
         unknown_id: an identifier that no server knows.
         unknown_secret: an invented secret.
         scope: a scope the client is entitled to, if one was configured.
@@ -57,6 +59,8 @@ class Bindings:
         gate_scope: scope that the valid request must carry, if any.
         user_agent: by what name the suite presents itself (RFC 9110, section 10.1.5).
         origin: scheme, host and port of the target (RFC 9110, section 4.3.1).
+        prefix: path of the base URL without a slash at its end.
+        clients: identifier and secret of further clients, by role.
         length: octets of the body before any transfer coding, in decimal; known once the body is encoded.
     """
 
@@ -64,7 +68,7 @@ class Bindings:
     secret: str = field(repr=False)
     exposed_id: str
     exposed_secret: str = field(repr=False)
-    exposed_is_real: bool
+    exposed_works: bool
     unknown_id: str
     unknown_secret: str
     scope: str | None
@@ -78,6 +82,8 @@ class Bindings:
     gate_scope: str | None = None
     user_agent: str = "token-conformance"
     origin: str = ""
+    prefix: str = ""
+    clients: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
     length: str = ""
 
 
@@ -105,6 +111,11 @@ class Expression(ABC):
             Inapplicable: the target lacks what the value needs.
         """
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Names of what the target decides of it, such as ``secret`` or ``special_id``."""
+        return frozenset()
+
     def base64(self) -> Expression:
         """The value in Base64 (RFC 4648, section 4)."""
         return Edited(self, "base64")
@@ -128,6 +139,10 @@ class Expression(ABC):
     def special_form(self) -> Expression:
         """The value form-encoded; inapplicable where that changes nothing, or where the server wants it as it is."""
         return Edited(self, "special_form")
+
+    def with_colon(self) -> Expression:
+        """The value; inapplicable where it holds no colon, or where colons travel form-encoded."""
+        return Edited(self, "with_colon")
 
     def needless_form(self) -> Expression:
         """The value in the spelling that the server reads, with an escape for its first letter.
@@ -212,11 +227,49 @@ class Symbol(Expression):
         if self.name == "scheme":
             return (Run(b"Basic " if bindings.basic else b""),)
         value = getattr(bindings, self.name)
-        secret = self.name == "secret" or (self.name == "exposed_secret" and bindings.exposed_is_real)
+        secret = self.name == "secret" or (self.name == "exposed_secret" and bindings.exposed_works)
         return (Run(value.encode(), secret=secret),)
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Its own name."""
+        return frozenset({self.name})
 
     def __str__(self) -> str:
         return f"{{{self.name.replace('_', ' ')}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class OfClient(Expression):
+    """The identifier or the secret of a further client, which a target may lack.
+
+    Attributes:
+        role: which client it is.
+        part: ``id`` or ``secret``.
+    """
+
+    role: str
+    part: str
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The octets for one target.
+
+        Raises:
+            Inapplicable: no such client was configured.
+        """
+        if self.role not in bindings.clients:
+            names = f"{self.role}_client_id and {self.role}_client_secret_env (or _file) in conformance.toml"
+            raise Inapplicable(f"no {self.role} client is configured: name one by {names}")
+        client_id, secret = bindings.clients[self.role]
+        return (Run(client_id.encode()),) if self.part == "id" else (Run(secret.encode(), secret=True),)
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Its own name, such as ``special_id``."""
+        return frozenset({f"{self.role}_{self.part}"})
+
+    def __str__(self) -> str:
+        return f"{{{self.role} client {self.part}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +281,11 @@ class Joined(Expression):
     def runs(self, bindings: Bindings) -> tuple[Run, ...]:
         """The octets of every part, in order."""
         return tuple(run for part in self.parts for run in part.runs(bindings))
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names in every part."""
+        return frozenset().union(*(part.symbols for part in self.parts))
 
     def __str__(self) -> str:
         return "".join(map(str, self.parts))
@@ -271,6 +329,11 @@ class Edited(Expression):
             case _:
                 return _respelled(inner, self.edit, bindings)
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names in what is edited."""
+        return self.inner.symbols
+
     def __str__(self) -> str:
         return f"{self.edit.replace('_', ' ')}({self.inner})"
 
@@ -296,6 +359,11 @@ class Word(Expression):
             return _part(inner, 0, whole.index(b" "))
         return _part(inner, whole.rindex(b" ") + 1, len(whole))
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names in the value."""
+        return self.inner.symbols
+
     def __str__(self) -> str:
         return f"{'first' if self.first else 'last'} word({self.inner})"
 
@@ -320,6 +388,11 @@ class Credentials(Expression):
             client_id, secret = _form_encoded(client_id), _form_encoded(secret)
         scheme = (b"Basic " if bindings.basic else b"") if self.scheme is None else self.scheme.encode()
         return (Run(scheme), *(client_id + ":" + secret).base64().runs(bindings))
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names in both parts."""
+        return self.client_id.symbols | self.secret.symbols
 
     def __str__(self) -> str:
         scheme = "{scheme}" if self.scheme is None else self.scheme
@@ -348,11 +421,21 @@ def _respelled(runs: tuple[Run, ...], edit: str, bindings: Bindings) -> tuple[Ru
         return _needless_form(runs, bindings)
     if edit == "special_form" and not bindings.form_encoded:
         raise Inapplicable(READ_RAW)
+    if edit == "with_colon":
+        return _with_colon(runs, bindings)
     change, unchanged = _SPELLINGS[edit]
     respelled = tuple(Run(change(run.data), secret=run.secret) for run in runs)
     if octets(respelled) == octets(runs):
         raise Inapplicable(unchanged)
     return respelled
+
+
+def _with_colon(runs: tuple[Run, ...], bindings: Bindings) -> tuple[Run, ...]:
+    if b":" not in octets(runs):
+        raise Inapplicable("the secret of the special client holds no colon")
+    if bindings.basic and bindings.form_encoded:
+        raise Inapplicable("a colon in a secret travels form-encoded here, which AUTH-016 looks at")
+    return runs
 
 
 def _url_safe(data: bytes) -> bytes:
@@ -428,6 +511,8 @@ CLIENT_ID = Symbol("client_id")
 SECRET = Symbol("secret")
 EXPOSED_ID = Symbol("exposed_id")
 EXPOSED_SECRET = Symbol("exposed_secret")
+SECOND_ID, SPECIAL_ID, SACRIFICIAL_ID, UNENTITLED_ID = (OfClient(role, "id") for role in ROLES)
+SECOND_SECRET, SPECIAL_SECRET, SACRIFICIAL_SECRET, UNENTITLED_SECRET = (OfClient(role, "secret") for role in ROLES)
 UNKNOWN_ID = Symbol("unknown_id")
 UNKNOWN_SECRET = Symbol("unknown_secret")
 SCOPE = Symbol("scope")
@@ -437,4 +522,5 @@ DOCUMENTED_PATH = Symbol("documented_path")
 SCHEME = Symbol("scheme")
 USER_AGENT = Symbol("user_agent")
 ORIGIN = Symbol("origin")
+PREFIX = Symbol("prefix")
 LENGTH = Symbol("length")

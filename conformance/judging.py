@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from conformance import proxy
-from conformance.reply import Answer, Contract, Judgement, Note, Reply
+from conformance.reply import Answer, Contract, Judgement, Note, Replies, Reply
 from conformance.request import VALID, changed_lines
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Verdict:
     Attributes:
         case: the case.
         verdict: one of `VERDICTS`.
-        subject: what a finding is about: ``endpoint`` or ``edge``.
+        subject: what a finding is about: ``endpoint``, ``edge`` or ``document``.
         reason: a sentence about a verdict that is not ``passed``.
         expected: what would have been right.
         actual: what came.
@@ -96,7 +96,16 @@ class Evidence:
     def __init__(self, recording: Recording, cases: Iterable[Case]) -> None:
         self.recording = recording
         self._exchanges = {exchange.number: exchange for exchange in recording.exchanges}
-        self._aside = {one.digest for case in cases for one in case.templates if one.transport is not None}
+        cases = tuple(cases)
+        every = [one for case in cases for one in case.templates]
+        self._aside = {one.digest for one in every if one.transport is not None or one.elsewhere}
+        # What one copy of a series shows under load, another one may show when all of them are sent once more.
+        self._whole = {
+            copy.digest: series.copies[0].digest
+            for case in cases
+            for _, series in case.series
+            for copy in series.copies
+        }
         owners: dict[str, set[str]] = {}
         everyday: set[str] = set()
         for case in cases:
@@ -134,10 +143,12 @@ class Evidence:
             # A repeated request after a rate limit stands in the place of the first try.
             elif key not in self._by_template or self._by_template[key].rate_limited:
                 self._by_template[key] = answer
+        self._repeated = {self._family(digest) for digest, attempt in self._by_template if attempt == 2}
 
     def answer(self, digest: str, attempt: int) -> Answer | None:
         """The answer to a template in one attempt; the first attempt's where it was not repeated."""
-        return self._by_template.get((digest, attempt)) or self._by_template.get((digest, 1))
+        again = attempt == 1 or (digest in self._whole and self.repeated((digest,)))
+        return self._by_template.get((digest, attempt)) or (None if again else self._by_template.get((digest, 1)))
 
     def numbers(self, digest: str) -> tuple[int, ...]:
         """Numbers of the exchanges of a template; of the many controls, the one that counts."""
@@ -149,10 +160,14 @@ class Evidence:
     def seen_again(self, first: Iterable[int], second: Iterable[int]) -> bool:
         """Whether a request shows something in an exchange of its first attempt and in one of its second."""
         before, after = (
-            {self._exchanges[number].template for number in numbers if self._exchanges[number].attempt == attempt}
+            {self._family(self._exchanges[one].template) for one in numbers if self._exchanges[one].attempt == attempt}
             for attempt, numbers in ((1, first), (2, second))
         )
         return not before.isdisjoint(after)
+
+    def _family(self, digest: str) -> str:
+        """What a template is repeated with: the series that it is a copy in, or itself."""
+        return self._whole.get(digest, digest)
 
     def concerns(self, answer: Answer, case: Case) -> bool:
         """Whether an invariant looks at an answer.
@@ -164,8 +179,8 @@ class Evidence:
         return template not in self._aside and (case.requirement.edge or template not in self._of_the_edge)
 
     def repeated(self, digests: Iterable[str]) -> bool:
-        """Whether one of some templates was sent a second time."""
-        return any((digest, 2) in self._by_template for digest in digests)
+        """Whether one of some templates was sent a second time, or another copy of its series."""
+        return not {self._family(digest) for digest in digests}.isdisjoint(self._repeated)
 
 
 def _supported(exchange: Exchange, starts: Sequence[int], granted: Sequence[bool]) -> bool:
@@ -212,15 +227,22 @@ def judge(case: Case, evidence: Evidence, contract: Contract, attempt: int = 1) 
     if contract.forwarded and proxy.rewrites(case.id):
         return Verdict(case, "inconclusive", reason=proxy.FORWARDED)
     answers = tuple(answer for answer in evidence.answers if evidence.concerns(answer, case))
+    issued = tuple(answer for answer in answers if answer.granted)
     if attempt == 2:
         answers = tuple(answer for answer in answers if answer.exchange.attempt == 2)
     judgement = Judgement(
         contract,
         tuple(answer for answer in answers if (answer.supported or answer.granted) and not answer.unreadable),
         fatal=tuple(answer for answer in answers if answer.fatal),
+        issued=issued,
+        limited=tuple(answer for answer in answers if answer.status in (429, 503)),
     )
-    replies = {name: _reply(name, template.digest, evidence, judgement, attempt) for name, template in case.stimuli}
-    arguments: dict[str, Any] = dict(replies)
+    arguments: dict[str, Any] = {
+        name: _reply(name, template.digest, evidence, judgement, attempt) for name, template in case.stimuli
+    }
+    for name, series in case.series:
+        replies = (_reply(name, copy.digest, evidence, judgement, attempt) for copy in series.copies)
+        arguments[name] = Replies(tuple(replies))
     if "judge" in case.function.__code__.co_varnames[: case.function.__code__.co_argcount]:
         arguments["judge"] = judgement
     try:
@@ -232,6 +254,8 @@ def judge(case: Case, evidence: Evidence, contract: Contract, attempt: int = 1) 
         reason = f"the case itself failed: {type(error).__name__}: {error}"
         return Verdict(case, "error", reason=reason, detail=traceback.format_exc())
     stimuli = {name: evidence.numbers(template.digest) for name, template in case.stimuli}
+    for name, series in case.series:
+        stimuli[name] = tuple(number for copy in series.copies for number in evidence.numbers(copy.digest))
     return replace(found, stimuli=stimuli)
 
 
@@ -281,7 +305,7 @@ def _conclude(case: Case, judgement: Judgement) -> Verdict:
         return Verdict(case, "error", subject, "the case asserted nothing")
     worst = notes[0]
     shown = [note for note in notes if note.verdict == worst.verdict]
-    templates = dict(case.stimuli)
+    templates = dict(case.stimuli) | {name: series.templates[0] for name, series in case.series}
     changed = tuple(
         dict.fromkeys(
             line for note in shown if note.stimulus in templates for line in changed_lines(templates[note.stimulus])
@@ -292,7 +316,7 @@ def _conclude(case: Case, judgement: Judgement) -> Verdict:
     return Verdict(
         case,
         worst.verdict,
-        subject,
+        worst.subject or subject,
         reason="" if plain else _joined(_sentence(note, several=several) for note in shown),
         expected=_joined(note.expected for note in shown if note.expected),
         actual=_joined(
@@ -314,16 +338,17 @@ def confirmed(case: Case, evidence: Evidence, contract: Contract) -> Verdict:
     """The verdict of one case from everything that was sent for it: a failure counts when it was seen twice alike."""
     first = judge(case, evidence, contract)
     stopped = evidence.recording.stopped
-    if stopped and not case.stimuli and first.verdict in ("passed", "not_applicable"):
+    if stopped and case.invariant and first.verdict in ("passed", "not_applicable"):
         return replace(first, verdict="inconclusive", reason=f"the answers are not complete: {stopped}")
     if first.verdict != "failed" or not first.witnesses:
         return first
     digests = {answer.exchange.template for answer in evidence.answers if answer.exchange.number in first.witnesses}
-    if not evidence.repeated(digests):
+    often = case.invariant and any(len(note.exchanges) > 1 for note in first.notes if note.verdict == "failed")
+    second = judge(case, evidence, contract, attempt=2) if evidence.repeated(digests) else None
+    if second is None or (often and second.verdict == "not_applicable"):
+        # What nobody can ask for, such as a rate limit, need not come again.
         reason = _unconfirmed(evidence, digests)
-        often = not case.stimuli and any(len(note.exchanges) > 1 for note in first.notes if note.verdict == "failed")
         return first if often else replace(first, verdict="inconclusive", reason=f"{first.reason}; {reason}")
-    second = judge(case, evidence, contract, attempt=2)
     if second.verdict == "failed" and evidence.seen_again(first.witnesses, second.witnesses):
         return replace(first, witnesses=tuple(dict.fromkeys((*first.witnesses, *second.witnesses))))
     if second.verdict == "inconclusive":
@@ -499,6 +524,7 @@ def expectation(case: Case, contract: Contract) -> tuple[str, ...]:
     """What a case expects, in words, from the objects that judge; empty where it depends on the answers."""
     judgement = Judgement(contract)
     arguments: dict[str, Any] = {name: Reply(name, None, judgement, "not sent") for name, _ in case.stimuli}
+    arguments |= {name: Replies((Reply(name, None, judgement, "not sent"),)) for name, _ in case.series}
     if "judge" in case.function.__code__.co_varnames[: case.function.__code__.co_argcount]:
         arguments["judge"] = judgement
     try:

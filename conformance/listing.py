@@ -92,13 +92,17 @@ def explanation(identifier: str) -> str:
 
 def _case(case: Case) -> list[str]:
     lines = [""]
-    if not case.stimuli:
+    if case.invariant:
         lines.append("Judged over every answer of the run, by the statement above.")
     for name, template in case.stimuli:
         changed = changed_lines(template) or ("the valid request, unchanged",)
         lines += [f"Sent as {name}:", *(f"    {line}" for line in changed)]
+    for name, series in case.series:
+        lines.append(f"Sent as {name}, {series}:")
+        for template in series.templates:
+            lines += [f"    {line}" for line in changed_lines(template) or ("the valid request, unchanged",)]
     expected = judging.expectation(case, _contract())
-    if not case.stimuli:
+    if case.invariant:
         return lines
     lines += ["Accepted:", *(f"    {line}" for line in expected or ("what the statement above says",))]
     return [*lines, "", "The valid request is:", *(f"    {line}" for line in VALID.lines())]
@@ -106,7 +110,7 @@ def _case(case: Case) -> list[str]:
 
 def _contract() -> Contract:
     profile = profiles.load("rfc6749", Path.cwd())
-    return Contract(profile, "/token", loopback=True, exposed_is_real=True, scope="read")
+    return Contract(profile, "/token", loopback=True, exposed="client", scope="read")
 
 
 def serve(endpoint: reference.Endpoint) -> None:

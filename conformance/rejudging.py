@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance import engine, known, pinning, profiles, recording, selection, session
+from conformance.gate import Gate, gate_of
 from conformance.keys import EDITION
 from conformance.plugin import Suite
 from conformance.reply import Reading
 from conformance.report.folder import EXCHANGES
 from conformance.report.terminal import Terminal
 from conformance.request import VALID
-from conformance.sending import Gate, gate_of
-from conformance.target import Credentials, Extra, Limits, Secret, SettingsError, Target, target_at
+from conformance.target import Client, Credentials, Extra, Limits, Secret, SettingsError, Target, target_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,6 +166,10 @@ def _target(header: Header) -> Target:
         scope=header.settings["scope"],
         headers=tuple(Extra(name, Secret("")) for name in target["headers"]),
         parameters=tuple(Extra(name, Secret("")) for name in target["parameters"]),
+        clients=tuple(
+            Client(role, Credentials(client_id, Secret("")))
+            for role, client_id in header.settings.get("clients", {}).items()
+        ),
     )
 
 

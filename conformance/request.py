@@ -29,6 +29,7 @@ from conformance.expression import (
     literal,
     octets,
 )
+from conformance.target import SACRIFICIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,6 +124,9 @@ class Template:
         transport: what it travels over; ``None`` for what the target has.
         after: the request that goes before it on the same connection, if one does.
         held: whether its body waits for an answer to its header section, a few seconds at the most.
+        elsewhere: whether it asks another resource of the host than the token endpoint; it carries no secret then, and
+            its answer concerns no invariant.
+        copy: which copy of a series it is, if it is one: what tells it from requests of the same octets.
     """
 
     method: bytes
@@ -136,14 +140,23 @@ class Template:
     transport: Transport | None = field(default=None, repr=False)
     after: Template | None = field(default=None, repr=False)
     held: bool = field(default=False, repr=False)
+    elsewhere: bool = field(default=False, repr=False)
+    copy: str = field(default="", repr=False)
 
     @cached_property
     def digest(self) -> str:
         """A name for the template that is the same for every target, run and release: 16 hexadecimal digits."""
         over = "" if self.transport is None else repr(self.transport)
         over += "" if self.after is None else self.after.digest
-        over += "held" if self.held else ""
+        over += ("held" if self.held else "") + ("elsewhere" if self.elsewhere else "") + self.copy
         return hashlib.sha256((repr(self) + over).encode()).hexdigest()[:16]
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Names of what the target decides of it, such as ``secret`` or ``special_id``."""
+        values = (self.target, *(line.value for line in self.fields), *(self.parameters or ()), self.raw)
+        own = frozenset().union(*(value.symbols for value in values if value is not None))
+        return own if self.after is None else own | self.after.symbols
 
     def over(self, transport: Transport) -> Template:
         """The template over a connection of another kind."""
@@ -304,7 +317,8 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
     Raises:
         Inapplicable: the target lacks what the template needs.
     """
-    if template.transport is not None:
+    guarded = template.transport is not None or template.elsewhere
+    if guarded:
         bindings = _without_secrets(bindings)
     body = _body(template, bindings)
     length = sum(len(run.data) for run in body)
@@ -327,8 +341,9 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
             runs += _line(line, length, bindings)
     runs += [Run(b"\r\n"), *body]
     encoded = _encoded(tuple(runs))
-    if template.transport is not None and encoded.secrets:
-        raise Inapplicable("a secret does not travel over a connection that a case prescribes; use UNKNOWN_SECRET")
+    if guarded and encoded.secrets:
+        where = "to another resource" if template.elsewhere else "over a connection that a case prescribes"
+        raise Inapplicable(f"a secret does not travel {where}; use UNKNOWN_SECRET")
     return encoded
 
 
@@ -392,10 +407,10 @@ def changed_lines(template: Template, base: Template = VALID) -> tuple[str, ...]
 
 
 def tries_wrong_secret(template: Template, bindings: Bindings) -> bool:
-    """Whether the request presents the real client with a secret that is not its own.
+    """Whether the request presents a registered client with a secret that is not its own.
 
-    Servers count such tries and lock clients, so they are budgeted. It is read off the values rather than declared, so
-    that no case can forget it.
+    Servers count such tries and lock clients, so they are budgeted, those of the sacrificial client aside. It is read
+    off the values rather than declared, so that no case can forget it.
 
     Raises:
         Inapplicable: the target lacks what the template needs.
@@ -413,8 +428,36 @@ def tries_wrong_secret(template: Template, bindings: Bindings) -> bool:
     named = {wanted: [_decoded(text) for name, text in pairs if _decoded(name).lower() == wanted] for wanted in _NAMES}
     clients = named[b"client_id"] or [client for client, _ in headers]
     presented = (*headers, *((client, secret) for client in clients for secret in named[b"client_secret"]))
-    real, own = bindings.client_id.encode(), bindings.secret.encode()
-    return any(_near(real, client) and secret != own for client, secret in presented)
+    real = [(bindings.client_id, bindings.secret)]
+    real += [pair for role, pair in bindings.clients.items() if role != SACRIFICIAL]
+    registered = [(client.encode(), secret.encode()) for client, secret in (*real, *bindings.clients.values())]
+    counted = registered[: len(real)]
+    return any(
+        _near(one, client) and secret != own
+        for client, secret in presented
+        if (client, secret) not in registered and (_decoded(client), secret) not in registered
+        for one, own in counted
+    )
+
+
+def leaves_in_doubt(template: Template, bindings: Bindings) -> bool:
+    """Whether a right secret of a further client may be a wrong one to the server, which reads the other spelling.
+
+    Nobody knows which one it reads where the client under test is spelled alike in both.
+    """
+    if not (bindings.basic and bindings.form_encoded) or _spelled_otherwise(bindings.client_id, bindings.secret):
+        return False
+    values = [line.value for line in template.fields if _same(line.name, "Authorization")]
+    symbols = frozenset[str]().union(*(value.symbols for value in values if value is not None))
+    return any(
+        f"{role}_secret" in symbols and _spelled_otherwise(*pair)
+        for role, pair in bindings.clients.items()
+        if role != SACRIFICIAL
+    )
+
+
+def _spelled_otherwise(client_id: str, secret: str) -> bool:
+    return (form(client_id), form(secret)) != (client_id, secret)
 
 
 _NAMES = (b"client_id", b"client_secret")

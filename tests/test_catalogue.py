@@ -190,7 +190,10 @@ def test_flags_sit_where_they_are_meant() -> None:
     edge = [requirement.id for requirement in REQUIREMENTS if requirement.edge]
     assert edge == ["METHOD-006", *(f"WIRE-{number:03}" for number in range(1, 23))]
     assert {requirement.id: requirement.needs for requirement in REQUIREMENTS if requirement.needs} == {
-        "REQ-004": ("scope",)
+        "REQ-004": ("scope",),
+        "AUTH-015": ("special",),
+        "AUTH-029": ("unentitled",),
+        "TOKEN-005": ("second",),
     }
 
 

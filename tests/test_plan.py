@@ -200,7 +200,7 @@ def test_the_suite_keeps_to_the_budget_of_wrong_secrets(name: str, base_url: str
 def test_off_loopback_the_real_credentials_never_stand_where_servers_log_them(name: str) -> None:
     at = binder(target(REMOTE), name)
     bindings = at.bindings("0" * 16)
-    assert not bindings.exposed_is_real
+    assert not bindings.exposed_works
     for value in (EXPOSED_ID, EXPOSED_SECRET):
         runs = value.runs(bindings)
         assert runs[0].data not in (b"client", b"Ab3-secret")
@@ -228,7 +228,7 @@ def test_each_stimulus_has_an_unknown_client_of_its_own() -> None:
 
 def test_on_loopback_the_exposed_client_is_the_real_one() -> None:
     bindings = binder().bindings("1" * 16)
-    assert (bindings.exposed_id, bindings.exposed_secret, bindings.exposed_is_real) == ("client", "Ab3-secret", True)
+    assert (bindings.exposed_id, bindings.exposed_secret, bindings.exposed_works) == ("client", "Ab3-secret", True)
 
 
 def test_paths_hold_the_prefix_of_the_base_url() -> None:

@@ -43,7 +43,7 @@ PASSPORT = Bindings(
     secret="p+a/s=s%w",
     exposed_id="my-client",
     exposed_secret="p+a/s=s%w",
-    exposed_is_real=True,
+    exposed_works=True,
     unknown_id="conformance-unknown-0",
     unknown_secret="invented-0",
     scope=None,

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from conformance.resources import PACKAGE
+from conformance.target import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -91,7 +92,7 @@ class Requirement:
         on_demand: its stimuli go to other hosts than this machine only where it is included by name.
         edge: it judges the HTTP server in front of the endpoint, which has a verdict of its own.
         joins: requirements whose finding it repeats when the same answer fails both.
-        needs: optional settings without which it is not applicable.
+        needs: optional settings without which it is not applicable: ``scope``, or the role of a further client.
     """
 
     id: str
@@ -242,7 +243,7 @@ _OPTIONAL_ROW_KEYS: Mapping[str, type] = {
     "needs": list,
 }
 _PROFILES = ("passport", "rfc6749")
-_NEEDS = ("scope",)
+_NEEDS = ("scope", *ROLES)
 _TYPE_NAMES: Mapping[type, str] = {
     str: "a string that is not empty",
     int: "a whole number",

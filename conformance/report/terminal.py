@@ -69,7 +69,7 @@ class Terminal:
         for reason, number in _tally(plan.skipped.values()):
             self._field("left out", f"{number} {'stimulus' if number == 1 else 'stimuli'}: {reason}")
         if self._verbose:
-            for stimulus in (*plan.ordinary, *plan.spending, *plan.intrusive):
+            for stimulus in plan.stimuli:
                 self._line(f"{stimulus.label}{' (a wrong secret of the client)' if stimulus.spends else ''}")
 
     def begin(self, inquiry: Inquiry, plan: Plan) -> None:
