@@ -123,6 +123,10 @@ def serve(endpoint: reference.Endpoint) -> None:
         "token_path": endpoint.token_path,
         "client_id": endpoint.client_id,
         "client_secret": endpoint.client_secret,
+        "clients": {
+            role: {"client_id": client.client_id, "client_secret": client.secret}
+            for role, client in endpoint.clients.items()
+        },
     }
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()

@@ -669,7 +669,7 @@ def test_every_requirement_can_be_explained(identifier: str) -> None:
 
 
 @contextmanager
-def served(cwd: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def served(cwd: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     with subprocess.Popen(
         [SCRIPT, "serve", *words], cwd=cwd, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -688,7 +688,8 @@ def test_serve_says_where_it_is_and_ends_with_0_when_asked_to(number: signal.Sig
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.read() + process.stderr.read() == ""
-    assert set(where) == {"base_url", "token_path", "client_id", "client_secret"}
+    assert set(where) == {"base_url", "token_path", "client_id", "client_secret", "clients"}
+    assert all(set(client) == {"client_id", "client_secret"} for client in where["clients"].values())
 
 
 def test_a_served_endpoint_can_be_judged_and_is_seen_on_this_machine_alone(tmp_path: Path) -> None:

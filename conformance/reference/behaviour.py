@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.reference import oauth
 from conformance.reference.message import OWS, Answer, Malformed, Request, chunk_size, framed, trimmed
+from conformance.reference.metadata import metadata, well_known
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -70,23 +71,26 @@ class Behaviour:
     token_path: str | None = None
     elsewhere: Callable[[Request, Site], Answer] = oauth.elsewhere
     other_method: Callable[[Behaviour, Request, Site], Answer] = oauth.other_method
+    well_known: Callable[[Behaviour, Request, Site], Answer] = well_known
+    metadata: Callable[[str, Site], dict[str, Any]] = metadata
     decide: Callable[[Behaviour, Request, Site], Answer] = oauth.decide
     # The request
     pick_media_type: Callable[[tuple[str, ...]], str] = oauth.pick_media_type
     is_form: Callable[[str], bool] = oauth.is_form
     read_form: Callable[[Request], Form] = oauth.read_form
     # The client
-    authenticate: Callable[[Behaviour, Request, Form, Site], None] = oauth.authenticate
+    authenticate: Callable[[Behaviour, Request, Form, Site], str] = oauth.authenticate
     credentials: Callable[[Behaviour, bytes, Site], tuple[Pair, ...]] = oauth.credentials
     unwrap: Callable[[bytes, Site], bytes] = oauth.unwrap
     decode: Callable[[bytes], bytes] = oauth.decode
     split: Callable[[bytes], Pair] = oauth.split
-    check: Callable[[Behaviour, tuple[Pair, ...], Site], None] = oauth.check
-    check_posted: Callable[[Behaviour, Form, Site], None] = oauth.check_posted
+    check: Callable[[Behaviour, tuple[Pair, ...], Site], str] = oauth.check
+    check_posted: Callable[[Behaviour, Form, Site], str] = oauth.check_posted
     same_id: Callable[[bytes, bytes], bool] = oauth.same
     same_secret: Callable[[bytes, bytes], bool] = oauth.same
     # The grant
     check_grant: Callable[[Form, Request], None] = oauth.check_grant
+    check_entitled: Callable[[Site], None] = oauth.check_entitled
     grant_scope: Callable[[str | None, Site], str | None] = oauth.grant_scope
     # The answer
     token_members: Callable[[str | None, Site], dict[str, Any]] = oauth.token_members

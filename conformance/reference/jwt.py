@@ -27,10 +27,10 @@ def _member(value: dict[str, Any]) -> str:
 
 
 def signed(site: Site, scope: str) -> str:
-    """A signed token for the client that carries that scope and lives for ``LIFETIME`` seconds."""
+    """A signed token for the client that asks, which carries that scope and lives for ``LIFETIME`` seconds."""
     now = int(time.time())
     claims = {
-        "iss": "https://issuer.example",
+        "iss": site.issuer,
         "aud": "https://api.example",
         "sub": site.client_id,
         "client_id": site.client_id,

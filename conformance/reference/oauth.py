@@ -10,14 +10,14 @@ import binascii
 import json
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conformance.reference.message import Answer, page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from conformance.reference.behaviour import Behaviour
     from conformance.reference.message import Malformed, Request
@@ -34,19 +34,56 @@ JSON_FIELDS = (("Content-Type", "application/json"), *NO_STORE)
 RECOGNISED = ("grant_type", "scope", "client_id", "client_secret")
 SCOPE = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
 KNOWN_METHODS = ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+MAIN = "main"
+UNENTITLED = "unentitled"
 Pair = tuple[bytes, bytes]
+
+
+class Client(NamedTuple):
+    """A registered client; no representation shows its secret."""
+
+    client_id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Client({self.client_id!r}, ***)"
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One registered client and where it is served; ``memory`` is for behaviour that remembers."""
+    """The registered clients by role, and where they are served.
+
+    ``role`` is that of the client which asks: the main one until a client has authenticated. ``origin`` is the scheme,
+    host and port, known once the endpoint runs. ``memory`` is for behaviour that remembers.
+    """
 
     profile: str
-    client_id: str
-    client_secret: str = field(repr=False)
+    clients: Mapping[str, Client]
     scopes: tuple[str, ...]
     token_path: str
+    issuer_path: str = ""
+    origin: str = ""
+    role: str = MAIN
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def client_id(self) -> str:
+        """The client that asks."""
+        return self.clients[self.role].client_id
+
+    @property
+    def client_secret(self) -> str:
+        """Its secret."""
+        return self.clients[self.role].secret
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of tokens and metadata (RFC 8414 2)."""
+        return self.origin + self.issuer_path
+
+    def holder(self, client_id: str | None, secret: str | None) -> str | None:
+        """The role of the client that is registered with exactly that id and secret."""
+        return next((role for role, client in self.clients.items() if client == (client_id, secret)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,21 +176,21 @@ def check_once(form: Form) -> None:
 # The client
 
 
-def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> None:
-    """Passes for the registered client and raises ``Refused`` for anybody else (RFC 6749 2.3, 3.2.1)."""
+def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> str:
+    """The role of the client that asks; raises ``Refused`` for anybody who is not registered (RFC 6749 2.3, 3.2.1)."""
     lines, posted = request.values("Authorization"), form.get("client_secret")
     if len(lines) > 1:
         raise Refused(Failure("authorization-twice", INVALID_REQUEST, "Authorization is sent twice"))
     if lines and posted is not None:
         raise Refused(Failure("two-mechanisms", INVALID_REQUEST, "the client authenticates in two ways at once"))
     if lines:
-        behaviour.check(behaviour, behaviour.credentials(behaviour, lines[0].encode("latin-1"), site), site)
-        if form.get("client_id") not in (None, site.client_id):
+        role = behaviour.check(behaviour, behaviour.credentials(behaviour, lines[0].encode("latin-1"), site), site)
+        if form.get("client_id") not in (None, site.clients[role].client_id):
             raise Refused(Failure("other-client", INVALID_REQUEST, "client_id names another client"))
-    elif posted is not None:
-        behaviour.check_posted(behaviour, form, site)
-    else:
-        raise Refused(Failure("no-credentials", INVALID_CLIENT, "the client does not authenticate", 401))
+        return role
+    if posted is not None:
+        return behaviour.check_posted(behaviour, form, site)
+    raise Refused(Failure("no-credentials", INVALID_CLIENT, "the client does not authenticate", 401))
 
 
 def credentials(behaviour: Behaviour, value: bytes, site: Site) -> tuple[Pair, ...]:
@@ -193,25 +230,26 @@ def split(octets: bytes) -> Pair:
     return client_id, secret
 
 
-def check(behaviour: Behaviour, candidates: tuple[Pair, ...], site: Site) -> None:
-    """Passes where one candidate is the registered pair; an unknown id and a wrong secret read alike."""
+def check(behaviour: Behaviour, candidates: tuple[Pair, ...], site: Site) -> str:
+    """The role whose pair is one of the candidates; an unknown id and a wrong secret read alike."""
     cause = "unknown-client"
     for client_id, secret in candidates:
-        known = behaviour.same_id(client_id, site.client_id.encode())
-        right = behaviour.same_secret(secret, site.client_secret.encode())
-        if known and right:
-            return
-        if known:
-            cause = "wrong-secret"
+        for role, client in site.clients.items():
+            known = behaviour.same_id(client_id, client.client_id.encode())
+            right = behaviour.same_secret(secret, client.secret.encode())
+            if known and right:
+                return role
+            if known:
+                cause = "wrong-secret"
     raise Refused(Failure(cause, INVALID_CLIENT, "the client is unknown or its secret is wrong", 401))
 
 
-def check_posted(behaviour: Behaviour, form: Form, site: Site) -> None:
+def check_posted(behaviour: Behaviour, form: Form, site: Site) -> str:
     """Credentials in the body: refused in passport, checked in rfc6749 (RFC 6749 2.3.1)."""
     if site.profile == PASSPORT:
         raise Refused(Failure("posted", INVALID_CLIENT, "the client must authenticate in the Authorization field", 401))
     pair = ((form.get("client_id") or "").encode(), (form.get("client_secret") or "").encode())
-    behaviour.check(behaviour, (pair,), site)
+    return behaviour.check(behaviour, (pair,), site)
 
 
 def same(given: bytes, kept: bytes) -> bool:
@@ -230,6 +268,12 @@ def check_grant(form: Form, request: Request) -> None:
         raise Refused(Failure("grant-missing", INVALID_REQUEST, "grant_type is missing"))
     if grant != GRANT:
         raise Refused(Failure("grant-unknown", "unsupported_grant_type", "that grant type is not supported"))
+
+
+def check_entitled(site: Site) -> None:
+    """Refuses a client that is registered for other grants only (RFC 6749 5.2)."""
+    if site.role == UNENTITLED:
+        raise Refused(Failure("unentitled", "unauthorized_client", "the client may not use this grant type"))
 
 
 def grant_scope(asked: str | None, site: Site) -> str | None:
@@ -279,12 +323,13 @@ def decide(behaviour: Behaviour, request: Request, site: Site) -> Answer:
             raise Refused(Failure("media-unsupported", INVALID_REQUEST, f"the body must be {FORM}"))  # noqa: TRY301 - every refusal has one way out
         form = behaviour.read_form(request)
         check_once(form)
-        behaviour.authenticate(behaviour, request, form, site)
+        asking = replace(site, role=behaviour.authenticate(behaviour, request, form, site))
         behaviour.check_grant(form, request)
-        scope = behaviour.grant_scope(form.get("scope"), site)
+        behaviour.check_entitled(asking)
+        scope = behaviour.grant_scope(form.get("scope"), asking)
     except Refused as refused:
         return refuse(behaviour, refused.failure, request, site)
-    return Answer(200, JSON_FIELDS, behaviour.encode(behaviour.token_members(scope, site)))
+    return Answer(200, JSON_FIELDS, behaviour.encode(behaviour.token_members(scope, asking)))
 
 
 def refuse(behaviour: Behaviour, failure: Failure, request: Request, site: Site) -> Answer:
@@ -300,6 +345,8 @@ def refuse(behaviour: Behaviour, failure: Failure, request: Request, site: Site)
 
 def respond(behaviour: Behaviour, request: Request, site: Site) -> Answer:
     """The answer to any request whose framing is sound."""
+    if "/.well-known/" in request.path:
+        return behaviour.well_known(behaviour, request, site)
     if request.path != site.token_path:
         answer = behaviour.elsewhere(request, site)
     elif request.method != "POST":

@@ -25,11 +25,15 @@ class Needs:
         scope: the scopes that the client may ask for, with spaces between them.
         scope_always: whether the valid request carries them.
         secret: the secret of the client, where a random one would not do.
+        clients: whether the run knows the further clients of the endpoint.
+        tls: whether the endpoint is asked over TLS.
     """
 
     scope: str = "read"
     scope_always: bool = False
     secret: str | None = field(default=None, repr=False)
+    clients: bool = False
+    tls: bool = False
 
 
 NOTHING = Needs()

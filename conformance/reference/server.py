@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from conformance.reference.behaviour import Behaviour, Hangup, Silence, html
 from conformance.reference.message import Answer, Ended, Malformed, Request, Stream, framed, read_request
-from conformance.reference.oauth import Site, respond
+from conformance.reference.oauth import MAIN, Client, Site, respond
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -30,7 +30,7 @@ class Endpoint:
     """A running token endpoint; a context manager that ends it.
 
     Args:
-        site: the registered client and the path.
+        site: the registered clients and the path.
         behaviour: what the endpoint does.
         port: TCP port on 127.0.0.1; 0 takes a free one.
 
@@ -39,12 +39,12 @@ class Endpoint:
     """
 
     def __init__(self, site: Site, behaviour: Behaviour, port: int = 0) -> None:
-        self._site = site
         self._behaviour = behaviour
         self._listener = socket.create_server((HOST, port), backlog=BACKLOG)
         self._closing = threading.Event()
         self.host: str = HOST
         self.port: int = self._listener.getsockname()[1]
+        self._site = replace(site, origin=self.base_url)
         self._lock = threading.Lock()
         self._waiting = 0
         self._threads: list[threading.Thread] = []
@@ -67,7 +67,7 @@ class Endpoint:
 
     @property
     def client_id(self) -> str:
-        """The registered client."""
+        """The main client."""
         return self._site.client_id
 
     @property
@@ -76,8 +76,17 @@ class Endpoint:
         return self._site.client_secret
 
     @property
+    def clients(self) -> Mapping[str, Client]:
+        """The other registered clients by role.
+
+        ``second`` and ``sacrificial`` are clients like the main one, and what happens to the latter harms nobody; the
+        secret of ``special`` has characters that encodings change; ``unentitled`` may not use this grant.
+        """
+        return {role: client for role, client in self._site.clients.items() if role != MAIN}
+
+    @property
     def scopes(self) -> tuple[str, ...]:
-        """The scopes that the client may ask for."""
+        """The scopes that a client may ask for."""
         return self._site.scopes
 
     def __enter__(self) -> Self:

@@ -271,10 +271,9 @@ def two_mechanisms_accepted(correct: Behaviour) -> Behaviour:
     """Credentials in the body that repeat those in Authorization are accepted."""
     inner = correct.authenticate
 
-    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> None:
-        again = (form.get("client_id"), form.get("client_secret")) == (site.client_id, site.client_secret)
-        single = form.without("client_id", "client_secret") if again and request.values("Authorization") else form
-        inner(behaviour, request, single, site)
+    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> str:
+        again = site.holder(form.get("client_id"), form.get("client_secret")) and request.values("Authorization")
+        return inner(behaviour, request, form.without("client_id", "client_secret") if again else form, site)
 
     return replace(correct, authenticate=authenticate)
 
@@ -287,8 +286,8 @@ def every_mechanism(correct: Behaviour) -> Behaviour:
         scheme, _, rest = value.partition(b" ")
         return rest.lstrip(b" ") if scheme.lower() == b"basic" else value
 
-    def posted(behaviour: Behaviour, form: Form, site: Site) -> None:
-        check_posted(behaviour, form, replace(site, profile="") if site.profile == PASSPORT else site)
+    def posted(behaviour: Behaviour, form: Form, site: Site) -> str:
+        return check_posted(behaviour, form, replace(site, profile="") if site.profile == PASSPORT else site)
 
     return replace(correct, unwrap=unwrap, check_posted=posted)
 
@@ -330,10 +329,10 @@ def grant_checked_first(correct: Behaviour) -> Behaviour:
     """The grant is checked before the client."""
     inner = correct.authenticate
 
-    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> None:
+    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> str:
         if form.get("grant_type") != GRANT:
             behaviour.check_grant(form, request)
-        inner(behaviour, request, form, site)
+        return inner(behaviour, request, form, site)
 
     return replace(correct, authenticate=authenticate)
 

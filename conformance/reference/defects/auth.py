@@ -20,7 +20,7 @@ from conformance.reference.behaviour import (
     silent,
     with_field,
 )
-from conformance.reference.defects.client import header_wins, registered
+from conformance.reference.defects.client import in_body, in_header, registered
 from conformance.reference.oauth import INVALID_CLIENT, PASSPORT, RFC6749, Failure, Form, Pair, Refused, Site
 from conformance.reference.planting import ODD_SECRET, planted
 
@@ -84,8 +84,8 @@ def basic_empty_200(correct: Behaviour) -> Behaviour:
     """Valid credentials after the word Basic are answered 200 without a token."""
 
     def step(request: Request, site: Site) -> Answer | None:
-        valid = f"Basic {base64.b64encode(registered(site)).decode()}"
-        return empty_success() if request.value("Authorization") == valid else None
+        valid = [f"Basic {base64.b64encode(pair).decode()}" for pair in registered(site)]
+        return empty_success() if request.value("Authorization") in valid else None
 
     return ahead(correct, step)
 
@@ -95,8 +95,8 @@ def bare_empty_200(correct: Behaviour) -> Behaviour:
     """Valid credentials without a scheme are answered 200 without a token."""
 
     def step(request: Request, site: Site) -> Answer | None:
-        valid = base64.b64encode(registered(site)).decode()
-        return empty_success() if request.value("Authorization") == valid else None
+        valid = [base64.b64encode(pair).decode() for pair in registered(site)]
+        return empty_success() if request.value("Authorization") in valid else None
 
     return ahead(correct, step)
 
@@ -106,8 +106,7 @@ def post_empty_200(correct: Behaviour) -> Behaviour:
     """Valid credentials in the body are answered 200 without a token."""
 
     def step(request: Request, site: Site) -> Answer | None:
-        form = correct.read_form(request)
-        right = (form.get("client_id"), form.get("client_secret")) == (site.client_id, site.client_secret)
+        right = in_body(correct.read_form(request), site)
         return empty_success() if right and not request.values("Authorization") else None
 
     return ahead(correct, step)
@@ -130,10 +129,11 @@ def twice_500(correct: Behaviour) -> Behaviour:
     """The same valid credentials in Authorization and in the body make the application die."""
     inner = correct.authenticate
 
-    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> None:
-        if form.get("client_secret") == site.client_secret and header_wins(correct, request, form, site):
+    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> str:
+        role = in_header(correct, request, form, site)
+        if role and form.get("client_secret") == site.clients[role].secret:
             raise Crash
-        inner(behaviour, request, form, site)
+        return inner(behaviour, request, form, site)
 
     return replace(correct, authenticate=authenticate)
 
@@ -393,10 +393,10 @@ def client_id_500(correct: Behaviour) -> Behaviour:
     """A client_id in the body, beside Authorization and without a secret, makes the application die."""
     inner = correct.authenticate
 
-    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> None:
+    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> str:
         if request.values("Authorization") and form.get("client_id") and not form.get("client_secret"):
             raise Crash
-        inner(behaviour, request, form, site)
+        return inner(behaviour, request, form, site)
 
     return replace(correct, authenticate=authenticate)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance.reference.behaviour import reading
-from conformance.reference.oauth import PASSPORT, RFC6749, Form, Pair, Refused, Site, form_decoded
+from conformance.reference.oauth import MAIN, PASSPORT, RFC6749, Client, Form, Pair, Refused, Site
 from conformance.reference.planting import ODD_SECRET, planted
 
 if TYPE_CHECKING:
@@ -19,24 +19,29 @@ if TYPE_CHECKING:
 CREDENTIALS = ("client_id", "client_secret")
 
 
-def letting_in(correct: Behaviour, condition: Callable[[Request, Form, Site], bool]) -> Behaviour:
-    """Who meets the condition passes, whatever else is wrong with its authentication."""
+def letting_in(correct: Behaviour, admitted: Callable[[Request, Form, Site], str | None]) -> Behaviour:
+    """Who is admitted passes under that role, whatever else is wrong with its authentication."""
     inner = correct.authenticate
 
-    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> None:
-        if not condition(request, form, site):
-            inner(behaviour, request, form, site)
+    def authenticate(behaviour: Behaviour, request: Request, form: Form, site: Site) -> str:
+        return admitted(request, form, site) or inner(behaviour, request, form, site)
 
     return replace(correct, authenticate=authenticate)
 
 
-def header_wins(behaviour: Behaviour, request: Request, form: Form, site: Site) -> bool:
-    """The Authorization field alone authenticates the client."""
+def in_header(behaviour: Behaviour, request: Request, form: Form, site: Site) -> str | None:
+    """The role of the client that the Authorization field alone authenticates."""
+    if not request.values("Authorization"):
+        return None
     try:
-        behaviour.authenticate(behaviour, request, form.without(*CREDENTIALS), site)
+        return behaviour.authenticate(behaviour, request, form.without(*CREDENTIALS), site)
     except Refused:
-        return False
-    return bool(request.values("Authorization"))
+        return None
+
+
+def in_body(form: Form, site: Site) -> str | None:
+    """The role of the client whose credentials the body holds."""
+    return site.holder(form.get("client_id"), form.get("client_secret"))
 
 
 def respelling(correct: Behaviour, spellings: Callable[[bytes, Site], tuple[bytes, ...]]) -> Behaviour:
@@ -55,17 +60,28 @@ def respelling(correct: Behaviour, spellings: Callable[[bytes, Site], tuple[byte
     return replace(correct, credentials=credentials)
 
 
-def registered(site: Site) -> bytes:
-    """The registered pair as one text."""
-    return f"{site.client_id}:{site.client_secret}".encode()
+def slipping(correct: Behaviour, slip: Callable[[Client], bytes]) -> Behaviour:
+    """A client also passes by a wrong spelling of its credentials."""
+
+    def spellings(value: bytes, site: Site) -> tuple[bytes, ...]:
+        return tuple(":".join(client).encode() for client in site.clients.values() if slip(client) == value)
+
+    return respelling(correct, spellings)
+
+
+def registered(site: Site) -> tuple[bytes, ...]:
+    """The registered pairs, each as one text."""
+    return tuple(f"{client.client_id}:{client.secret}".encode() for client in site.clients.values())
 
 
 @planted("auth-none-granted", "AUTH-007", "AUTH-021", "GEN-002")
 def none_granted(correct: Behaviour) -> Behaviour:
     """A request without any client authentication gets a token."""
-    return letting_in(
-        correct, lambda request, form, _: not (request.values("Authorization") or form.get(CREDENTIALS[1]))
-    )
+
+    def admitted(request: Request, form: Form, _site: Site) -> str | None:
+        return None if request.values("Authorization") or form.get("client_secret") else MAIN
+
+    return letting_in(correct, admitted)
 
 
 @planted("auth-any-secret", "AUTH-008", "AUTH-026", "AUTH-033", "AUTH-027", "GEN-002")
@@ -78,14 +94,13 @@ def any_secret(correct: Behaviour) -> Behaviour:
 def any_client(correct: Behaviour) -> Behaviour:
     """A client id that nobody registered passes with any secret."""
 
-    def check(behaviour: Behaviour, candidates: tuple[Pair, ...], site: Site) -> None:
-        known = site.client_id.encode()
+    def check(behaviour: Behaviour, candidates: tuple[Pair, ...], site: Site) -> str:
+        known = {client.client_id.lower().encode() for client in site.clients.values()}
         if all(
-            given and secret and given.replace(b"\0", b"").strip().lower() != known.lower()
-            for given, secret in candidates
+            given and secret and given.replace(b"\0", b"").strip().lower() not in known for given, secret in candidates
         ):
-            return
-        correct.check(behaviour, candidates, site)
+            return MAIN
+        return correct.check(behaviour, candidates, site)
 
     return replace(correct, check=check)
 
@@ -159,52 +174,53 @@ def nul_id(correct: Behaviour) -> Behaviour:
 def query_credentials(correct: Behaviour) -> Behaviour:
     """client_id and client_secret in the query authenticate the client."""
 
-    def condition(request: Request, _form: Form, site: Site) -> bool:
-        found = dict(part.partition("=")[::2] for part in request.query.split("&"))
-        pair = form_decoded(f"{found.get('client_id')}:{found.get('client_secret')}".encode())
-        return pair == registered(site) and not request.values("Authorization")
+    def admitted(request: Request, _form: Form, site: Site) -> str | None:
+        asked = correct.read_form(replace(request, body=request.query.encode()))
+        return None if request.values("Authorization") else in_body(asked, site)
 
-    return letting_in(correct, condition)
+    return letting_in(correct, admitted)
 
 
 @planted("auth-conflict-granted", "AUTH-019")
 def conflict_granted(correct: Behaviour) -> Behaviour:
     """Beside a valid Authorization field a wrong client_secret in the body is ignored."""
-    return letting_in(
-        correct,
-        lambda request, form, site: (
-            form.get("client_secret") not in (None, site.client_secret) and header_wins(correct, request, form, site)
-        ),
-    )
+
+    def admitted(request: Request, form: Form, site: Site) -> str | None:
+        role = in_header(correct, request, form, site)
+        return role if role and form.get("client_secret") not in (None, site.clients[role].secret) else None
+
+    return letting_in(correct, admitted)
 
 
 @planted("auth-body-rescues", "AUTH-032", "GEN-002", profiles=(RFC6749,))
 def body_rescues(correct: Behaviour) -> Behaviour:
     """Right credentials in the body are granted although those in Authorization are wrong."""
 
-    def condition(request: Request, form: Form, site: Site) -> bool:
-        right = (form.get("client_id"), form.get("client_secret")) == (site.client_id, site.client_secret)
+    def admitted(request: Request, form: Form, site: Site) -> str | None:
         one = len(request.values("Authorization")) == 1
-        return right and one and not header_wins(correct, request, form, site)
+        return in_body(form, site) if one and not in_header(correct, request, form, site) else None
 
-    return letting_in(correct, condition)
+    return letting_in(correct, admitted)
 
 
 @planted("auth-body-rescues-undecodable", "AUTH-032", profiles=(RFC6749,))
 def body_rescues_undecodable(correct: Behaviour) -> Behaviour:
     """An Authorization value that is not Base64 is ignored where the body has the right credentials."""
 
-    def condition(request: Request, form: Form, site: Site) -> bool:
-        right = (form.get("client_id"), form.get("client_secret")) == (site.client_id, site.client_secret)
-        return right and request.value("Authorization").lower().startswith("basic #")
+    def admitted(request: Request, form: Form, site: Site) -> str | None:
+        return in_body(form, site) if request.value("Authorization").lower().startswith("basic #") else None
 
-    return letting_in(correct, condition)
+    return letting_in(correct, admitted)
 
 
 @planted("auth-placeholder", "AUTH-030", "GEN-002")
 def placeholder(correct: Behaviour) -> Behaviour:
     """The placeholder of the published samples is left in the configuration as a valid value."""
-    return letting_in(correct, lambda request, _form, _site: request.value("Authorization") == "<<Authorization>>")
+
+    def admitted(request: Request, _form: Form, _site: Site) -> str | None:
+        return MAIN if request.value("Authorization") == "<<Authorization>>" else None
+
+    return letting_in(correct, admitted)
 
 
 @planted("auth-plain-pair", "AUTH-031", profiles=(PASSPORT,))
@@ -217,32 +233,26 @@ def plain_pair(correct: Behaviour) -> Behaviour:
 def swapped_pair(correct: Behaviour) -> Behaviour:
     """Base64 of secret:id passes as well."""
 
-    def swapped(value: bytes, site: Site) -> tuple[bytes, ...]:
-        other = base64.b64encode(f"{site.client_secret}:{site.client_id}".encode())
-        return (registered(site),) if value == other else ()
+    def swapped(client: Client) -> bytes:
+        return base64.b64encode(f"{client.secret}:{client.client_id}".encode())
 
-    return respelling(correct, swapped)
+    return slipping(correct, swapped)
 
 
 @planted("auth-twice-encoded", "AUTH-031", profiles=(PASSPORT,))
 def twice_encoded(correct: Behaviour) -> Behaviour:
     """Credentials that were Base64-encoded twice pass as well."""
 
-    def once(value: bytes, site: Site) -> tuple[bytes, ...]:
-        twice = base64.b64encode(base64.b64encode(registered(site)))
-        return (registered(site),) if value == twice else ()
+    def twice(client: Client) -> bytes:
+        return base64.b64encode(base64.b64encode(":".join(client).encode()))
 
-    return respelling(correct, once)
+    return slipping(correct, twice)
 
 
 @planted("auth-id-alone", "AUTH-031", "GEN-002", profiles=(PASSPORT,))
 def id_alone(correct: Behaviour) -> Behaviour:
     """Base64 of the client id alone passes."""
-
-    def alone(value: bytes, site: Site) -> tuple[bytes, ...]:
-        return (registered(site),) if value == base64.b64encode(site.client_id.encode()) else ()
-
-    return respelling(correct, alone)
+    return slipping(correct, lambda client: base64.b64encode(client.client_id.encode()))
 
 
 @planted("auth-form-not-decoded", "AUTH-016", profiles=(RFC6749,), needs=ODD_SECRET)
