@@ -60,6 +60,7 @@ class Bindings:
         user_agent: by what name the suite presents itself (RFC 9110, section 10.1.5).
         origin: scheme, host and port of the target (RFC 9110, section 4.3.1).
         prefix: path of the base URL without a slash at its end.
+        folder: path of the endpoint without its last segment.
         clients: identifier and secret of further clients, by role.
         length: octets of the body before any transfer coding, in decimal; known once the body is encoded.
     """
@@ -83,6 +84,7 @@ class Bindings:
     user_agent: str = "token-conformance"
     origin: str = ""
     prefix: str = ""
+    folder: str = ""
     clients: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
     length: str = ""
 
@@ -139,6 +141,10 @@ class Expression(ABC):
     def special_form(self) -> Expression:
         """The value form-encoded; inapplicable where that changes nothing, or where the server wants it as it is."""
         return Edited(self, "special_form")
+
+    def present(self) -> Expression:
+        """The value; inapplicable where it is empty."""
+        return Edited(self, "present")
 
     def with_colon(self) -> Expression:
         """The value; inapplicable where it holds no colon, or where colons travel form-encoded."""
@@ -224,6 +230,8 @@ class Symbol(Expression):
             if bindings.scope is None:
                 raise Inapplicable("no scope is configured: name one that the client may ask for with --scope")
             return (Run(bindings.scope.encode()),)
+        if self.name == "folder" and bindings.folder == bindings.prefix:
+            raise Inapplicable("the endpoint lies right below the base URL")
         if self.name == "scheme":
             return (Run(b"Basic " if bindings.basic else b""),)
         value = getattr(bindings, self.name)
@@ -423,6 +431,10 @@ def _respelled(runs: tuple[Run, ...], edit: str, bindings: Bindings) -> tuple[Ru
         raise Inapplicable(READ_RAW)
     if edit == "with_colon":
         return _with_colon(runs, bindings)
+    if edit == "present":
+        if not octets(runs):
+            raise Inapplicable("the base URL has no path")
+        return runs
     change, unchanged = _SPELLINGS[edit]
     respelled = tuple(Run(change(run.data), secret=run.secret) for run in runs)
     if octets(respelled) == octets(runs):
@@ -523,4 +535,5 @@ SCHEME = Symbol("scheme")
 USER_AGENT = Symbol("user_agent")
 ORIGIN = Symbol("origin")
 PREFIX = Symbol("prefix")
+FOLDER = Symbol("folder")
 LENGTH = Symbol("length")

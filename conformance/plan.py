@@ -181,6 +181,7 @@ class Binder:
             user_agent=self.user_agent,
             origin=f"{self.target.scheme}://{self.target.authority}",
             prefix=self.target.prefix,
+            folder=self.target.path.rpartition("/")[0],
             clients=clients,
         )
 

@@ -213,6 +213,11 @@ class Template:
         """The template with another request target."""
         return replace(self, target=literal(target))
 
+    def fetching(self, target: Value) -> Template:
+        """A GET of another resource of the same host: without credentials, content, and keys of gateways."""
+        bare = self.with_method("GET").removing("Authorization", "Content-Type").without_body()
+        return replace(bare.to(target), elsewhere=True)
+
     def with_query(self, query: Value) -> Template:
         """The template with a query in its request target."""
         return replace(self, target=self.target + "?" + literal(query))

@@ -222,6 +222,7 @@ class _Command:
             "documented_path": target.prefix + own,
             "origin": f"{target.scheme}://{target.authority}",
             "prefix": target.prefix,
+            "folder": target.path.rpartition("/")[0],
             "scheme": "Basic " if basic else "",
             "user_agent": "token-conformance",
         }
@@ -256,7 +257,7 @@ class _Command:
             case "form" | "percent_encoded" if not secret:
                 spelled = form_octets("".join(piece.text for piece in pieces).encode()).decode()
                 return [_Piece(spelled if edit == "form" else spelled.replace("+", "%20"))]
-            case "form" if len(pieces) == 1:
+            case "form" | "present" if len(pieces) == 1:
                 return pieces
         raise _Unsayable("the shell would have to edit the secret octet by octet")
 
