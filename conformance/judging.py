@@ -371,6 +371,7 @@ def joined(verdicts: Sequence[Verdict], evidence: Evidence) -> tuple[Verdict, ..
     A finding follows
 
     - one that its row joins, where the same requests show both;
+    - one that its row repeats in another form, where both show the very same answers;
     - GRANT-001, where that got a 5xx or a token and this later one the same status with the same content;
     - for generated requests, the handwritten case of the deviation or of the crash that they show.
 
@@ -396,7 +397,11 @@ def _leader(verdict: Verdict, findings: Mapping[str, Verdict], answers: Mapping[
     if requests <= set().union(*theirs.values()):
         return next(other for other in joins if theirs[other] & requests)
     if not verdict.case.generated:
-        return "GRANT-001" if _crashes_like("GRANT-001", verdict, findings, answers, joins) else ""
+        again = [row for row in verdict.case.requirement.repeats if row in findings]
+        rows = (
+            row for row in (*again, "GRANT-001") if _crashes_like(row, verdict, findings, answers, (*joins, *again))
+        )
+        return next(rows, "")
     owners = [{row for row in findings if row in answer.exchange.how} for answer in shown]
     if all(owners):
         return min(owners[0])

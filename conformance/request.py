@@ -189,6 +189,11 @@ class Template:
         at = len(self.fields) if not places else places[0] if first else places[-1] + 1
         return replace(self, fields=(*self.fields[:at], line, *self.fields[at:]))
 
+    def with_fields(self, *fields: tuple[str, Value | None]) -> Template:
+        """The template with other field lines, each a name and a value; ``None`` stands for the length of the body."""
+        lines = (Line(name.encode(), None if value is None else literal(value)) for name, value in fields)
+        return replace(self, fields=tuple(lines))
+
     def removing(self, *names: str) -> Template:
         """The template without the lines of some fields."""
         kept = tuple(line for line in self.fields if not any(_same(line.name, name) for name in names))
@@ -332,18 +337,18 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
         body = (size, *body, Run(b"\r\n0\r\n\r\n")) if length else (Run(b"0\r\n\r\n"),)
     bindings = replace(bindings, length=str(length))
     runs = [Run(template.method + b" "), *template.target.runs(bindings), Run(b" " + template.version + b"\r\n")]
-    # Gateway keys go next to the first Host: whatever a case does to the other lines, they stay as configured, once.
-    hosts = [at for at, line in enumerate(template.fields) if _same(line.name, "Host")]
-    gateway = hosts[0] + 1 if hosts else 0
+    # Whoever configured a name for the suite to go by wants no second one beside it.
     named = any(name.lower() == "user-agent" for name, _, _ in bindings.headers)
-    for line in template.fields[:gateway]:
+    fields = tuple(line for line in template.fields if not (named and _same(line.name, "User-Agent")))
+    # Gateway keys go next to the first Host: whatever a case does to the other lines, they stay as configured, once.
+    hosts = [at for at, line in enumerate(fields) if _same(line.name, "Host")]
+    gateway = hosts[0] + 1 if hosts else 0
+    for line in fields[:gateway]:
         runs += _line(line, length, bindings)
     for name, text, secret in bindings.headers:
         runs += [Run(name.encode() + b": "), Run(text.encode(), secret=secret), Run(b"\r\n")]
-    for line in template.fields[gateway:]:
-        # Whoever configured a name for the suite to go by wants no second one beside it.
-        if not (named and line.value == USER_AGENT):
-            runs += _line(line, length, bindings)
+    for line in fields[gateway:]:
+        runs += _line(line, length, bindings)
     runs += [Run(b"\r\n"), *body]
     encoded = _encoded(tuple(runs))
     if guarded and encoded.secrets:
