@@ -69,6 +69,11 @@ class Case:
         return not self.stimuli and not self.series
 
     @property
+    def inspects(self) -> bool:
+        """Whether it asks for the `Judgement`, and with it for every answer of the run."""
+        return JUDGE in self.function.__code__.co_varnames[: self.function.__code__.co_argcount]
+
+    @property
     def templates(self) -> tuple[Template, ...]:
         """Everything that the case wants to be sent."""
         return (*(template for _, template in self.stimuli), *self.also, *self.copies)

@@ -296,7 +296,8 @@ def _observe(inquiry: Inquiry, sender: Sender) -> None:
     if chosen.series:
         for series in chosen.series:
             _send_series(inquiry, sender, series)
-        _confirm(inquiry, sender, chosen, generated)
+        inspecting = tuple(case for case in inquiry.cases if case.inspects)
+        _confirm(replace(inquiry, cases=inspecting), sender, chosen, generated)
 
 
 def _send_series(inquiry: Inquiry, sender: Sender, series: PlannedSeries) -> None:

@@ -5,88 +5,21 @@ from __future__ import annotations
 import base64
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
+from conformance.bindings import Inapplicable, Run
 from conformance.target import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from conformance.bindings import Bindings
+
 
 READ_RAW = "the server reads id and secret as they are"
 """Why a form-encoded secret is not sent: the first valid request had one and was refused, the second had none."""
-
-
-class Inapplicable(Exception):  # noqa: N818 - it is an answer, not an error
-    """A stimulus cannot be made for this target; the text says what is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Octets in a row with one origin.
-
-    Attributes:
-        data: the octets.
-        secret: whether they were made from a secret, whole or edited.
-    """
-
-    data: bytes = field(repr=False)
-    secret: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Bindings:
-    """What the symbols stand for at one target.
-
-    Attributes:
-        client_id: identifier of the client under test.
-        secret: its secret.
-        exposed_id: client that may travel where servers log it (`Target.exposed` says which).
-        exposed_secret: the secret of that client.
-        exposed_works: whether the two above are those of a client that is registered.
-        unknown_id: an identifier that no server knows.
-        unknown_secret: an invented secret.
-        scope: a scope the client is entitled to, if one was configured.
-        host: value of the Host field.
-        path: path of the token endpoint, the base URL's prefix included.
-        documented_path: the path that the profile's document names, the prefix included.
-        basic: whether the profile sends the Basic scheme; bare Base64 otherwise.
-        form_encoded: whether id and secret are form-encoded before Base64 (RFC 6749, section 2.3.1).
-        headers: further fields of the valid request: name, value, whether the value is a secret.
-        parameters: further parameters of the valid request, likewise.
-        gate_scope: scope that the valid request must carry, if any.
-        user_agent: by what name the suite presents itself (RFC 9110, section 10.1.5).
-        origin: scheme, host and port of the target (RFC 9110, section 4.3.1).
-        prefix: path of the base URL without a slash at its end.
-        folder: path of the endpoint without its last segment.
-        clients: identifier and secret of further clients, by role.
-        length: octets of the body before any transfer coding, in decimal; known once the body is encoded.
-    """
-
-    client_id: str
-    secret: str = field(repr=False)
-    exposed_id: str
-    exposed_secret: str = field(repr=False)
-    exposed_works: bool
-    unknown_id: str
-    unknown_secret: str
-    scope: str | None
-    host: str
-    path: str
-    documented_path: str
-    basic: bool
-    form_encoded: bool
-    headers: tuple[tuple[str, str, bool], ...] = field(default=(), repr=False)
-    parameters: tuple[tuple[str, str, bool], ...] = field(default=(), repr=False)
-    gate_scope: str | None = None
-    user_agent: str = "token-conformance"
-    origin: str = ""
-    prefix: str = ""
-    folder: str = ""
-    clients: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
-    length: str = ""
 
 
 def form(text: str) -> str:
@@ -216,6 +149,30 @@ class Repeated(Expression):
 
     def __str__(self) -> str:
         return f"{{{self.times} times {visible(self.data)}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted(Expression):
+    """The same octets many times over, each with a number of its own; in words it stays short.
+
+    Attributes:
+        pattern: what is repeated, with ``%d`` where the number goes.
+        times: how often.
+        joint: what stands between two.
+    """
+
+    pattern: bytes
+    times: int
+    joint: bytes
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The octets."""
+        del bindings
+        return (Run(self.joint.join(self.pattern % number for number in range(self.times))),)
+
+    def __str__(self) -> str:
+        first, last = (visible(self.pattern % number) for number in (0, self.times - 1))
+        return f"{{{self.times} pieces from {first} to {last}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,7 +440,9 @@ def _form_encoded(value: Expression) -> Expression:
     """The value with its symbols form-encoded and its literals left alone."""
     if isinstance(value, Joined):
         return Joined(tuple(map(_form_encoded, value.parts)))
-    spelled = isinstance(value, Literal | Repeated) or (isinstance(value, Edited) and value.edit == "needless_form")
+    spelled = isinstance(value, Literal | Repeated | Counted) or (
+        isinstance(value, Edited) and value.edit == "needless_form"
+    )
     return value if spelled else value.form()
 
 

@@ -130,6 +130,18 @@ class Evidence:
             )
             for exchange in recording.exchanges
         )
+        usable = [one for one in self.answers if (one.supported or one.granted) and not one.unreadable]
+        # Judging a case looks at them all; which ones concern it is the same for every case of its kind.
+        self._usable = {edge: tuple(one for one in usable if self._concerns(one, edge=edge)) for edge in (False, True)}
+        self._fatal = {
+            edge: tuple(one for one in self.answers if one.fatal and self._concerns(one, edge=edge))
+            for edge in (False, True)
+        }
+        self._issued = {edge: tuple(one for one in self._usable[edge] if one.granted) for edge in (False, True)}
+        limited = [one for one in self.answers if one.status in (429, 503)]
+        self._limited = {
+            edge: tuple(one for one in limited if self._concerns(one, edge=edge)) for edge in (False, True)
+        }
         self._by_template: dict[tuple[str, int], Answer] = {}
         self._numbers: dict[str, list[int]] = {}
         for answer in self.answers:
@@ -169,18 +181,41 @@ class Evidence:
         """What a template is repeated with: the series that it is a copy in, or itself."""
         return self._whole.get(digest, digest)
 
-    def concerns(self, answer: Answer, case: Case) -> bool:
-        """Whether an invariant looks at an answer.
+    def usable(self, case: Case, attempt: int) -> tuple[Answer, ...]:
+        """The answers that an invariant looks at: readable, and a refusal stands beside granted controls.
 
         One that came over a connection of another kind concerns none, one to a request that only rows of the edge
         send concerns those alone: what is answered there is malformed HTTP, not a token request.
+
+        Args:
+            case: the invariant.
+            attempt: 1 for all of them, 2 for those to repeated requests.
         """
+        return _of_attempt(self._usable[case.requirement.edge], attempt)
+
+    def fatal(self, case: Case, attempt: int) -> tuple[Answer, ...]:
+        """The unanswered requests after which the valid request was not answered either, as for `usable`."""
+        return _of_attempt(self._fatal[case.requirement.edge], attempt)
+
+    def issued(self, case: Case) -> tuple[Answer, ...]:
+        """The answers with a token, of both attempts."""
+        return self._issued[case.requirement.edge]
+
+    def limited(self, case: Case, attempt: int) -> tuple[Answer, ...]:
+        """The answers by 429 and 503, whatever stood beside them, as for `usable`."""
+        return _of_attempt(self._limited[case.requirement.edge], attempt)
+
+    def _concerns(self, answer: Answer, *, edge: bool) -> bool:
         template = answer.exchange.template
-        return template not in self._aside and (case.requirement.edge or template not in self._of_the_edge)
+        return template not in self._aside and (edge or template not in self._of_the_edge)
 
     def repeated(self, digests: Iterable[str]) -> bool:
         """Whether one of some templates was sent a second time, or another copy of its series."""
         return not {self._family(digest) for digest in digests}.isdisjoint(self._repeated)
+
+
+def _of_attempt(answers: tuple[Answer, ...], attempt: int) -> tuple[Answer, ...]:
+    return answers if attempt == 1 else tuple(answer for answer in answers if answer.exchange.attempt == attempt)
 
 
 def _supported(exchange: Exchange, starts: Sequence[int], granted: Sequence[bool]) -> bool:
@@ -226,16 +261,12 @@ def judge(case: Case, evidence: Evidence, contract: Contract, attempt: int = 1) 
     """
     if contract.forwarded and proxy.rewrites(case.id):
         return Verdict(case, "inconclusive", reason=proxy.FORWARDED)
-    answers = tuple(answer for answer in evidence.answers if evidence.concerns(answer, case))
-    issued = tuple(answer for answer in answers if answer.granted)
-    if attempt == 2:
-        answers = tuple(answer for answer in answers if answer.exchange.attempt == 2)
     judgement = Judgement(
         contract,
-        tuple(answer for answer in answers if (answer.supported or answer.granted) and not answer.unreadable),
-        fatal=tuple(answer for answer in answers if answer.fatal),
-        issued=issued,
-        limited=tuple(answer for answer in answers if answer.status in (429, 503)),
+        evidence.usable(case, attempt),
+        fatal=evidence.fatal(case, attempt),
+        issued=evidence.issued(case),
+        limited=evidence.limited(case, attempt),
     )
     arguments: dict[str, Any] = {
         name: _reply(name, template.digest, evidence, judgement, attempt) for name, template in case.stimuli
@@ -243,7 +274,7 @@ def judge(case: Case, evidence: Evidence, contract: Contract, attempt: int = 1) 
     for name, series in case.series:
         replies = (_reply(name, copy.digest, evidence, judgement, attempt) for copy in series.copies)
         arguments[name] = Replies(tuple(replies))
-    if "judge" in case.function.__code__.co_varnames[: case.function.__code__.co_argcount]:
+    if case.inspects:
         arguments["judge"] = judgement
     try:
         case.function(**arguments)
@@ -530,7 +561,7 @@ def expectation(case: Case, contract: Contract) -> tuple[str, ...]:
     judgement = Judgement(contract)
     arguments: dict[str, Any] = {name: Reply(name, None, judgement, "not sent") for name, _ in case.stimuli}
     arguments |= {name: Replies((Reply(name, None, judgement, "not sent"),)) for name, _ in case.series}
-    if "judge" in case.function.__code__.co_varnames[: case.function.__code__.co_argcount]:
+    if case.inspects:
         arguments["judge"] = judgement
     try:
         case.function(**arguments)

@@ -7,8 +7,9 @@ import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conformance.expression import Bindings, Inapplicable
-from conformance.request import VALID, Template, encode, leaves_in_doubt, tries_wrong_secret
+from conformance.bindings import Bindings, Inapplicable
+from conformance.guessing import leaves_in_doubt, tries_wrong_secret
+from conformance.request import VALID, Template, encode
 from conformance.target import Secret
 
 if TYPE_CHECKING:

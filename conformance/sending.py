@@ -10,19 +10,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance import known, masking, wire
-from conformance.expression import Inapplicable, octets
+from conformance.bindings import Inapplicable
+from conformance.expression import octets
 from conformance.gate import Gate, gate_of
+from conformance.guessing import tries_wrong_secret
 from conformance.lanes import Lanes
 from conformance.pace import PATIENCE, Endurance, Pace, retry_after
 from conformance.plan import CONTROL, CONTROL_EVERY, WRONG_SECRETS, Binder, Plan, PlannedSeries, Stimulus
 from conformance.recording import Exchange, Header, Recording, WritingError
 from conformance.reply import Reading
-from conformance.request import Encoded, encode, tries_wrong_secret
+from conformance.request import Encoded, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from conformance.expression import Bindings
+    from conformance.bindings import Bindings
     from conformance.profiles import Profile
     from conformance.request import Template
     from conformance.target import Limits, Target

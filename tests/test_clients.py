@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance import known
+from conformance.bindings import Inapplicable
 from conformance.expression import (
     CLIENT_ID,
     EXPOSED_ID,
@@ -22,10 +23,10 @@ from conformance.expression import (
     UNENTITLED_SECRET,
     UNKNOWN_ID,
     UNKNOWN_SECRET,
-    Inapplicable,
     octets,
 )
-from conformance.request import VALID, encode, leaves_in_doubt, tries_wrong_secret
+from conformance.guessing import leaves_in_doubt, tries_wrong_secret
+from conformance.request import VALID, encode
 from conformance.settings import SettingsError, known_keys, resolve
 from conformance.target import ROLES, Client, Credentials, Secret, Target
 from tests.test_plan import LOOPBACK, REMOTE, binder, target

@@ -14,11 +14,12 @@ from conformance import __version__, catalogue, embedded, settings
 from conformance.case import built_in
 from conformance.engine import applicable, conduct
 from conformance.expression import USER_AGENT
+from conformance.guessing import tries_wrong_secret
 from conformance.harmless import ROWS, SOURCE, harmless
 from conformance.plan import Binder
 from conformance.profiles import load
 from conformance.properties import generation
-from conformance.request import VALID, encode, tries_wrong_secret
+from conformance.request import VALID, encode
 from conformance.target import Extra, Limits, SettingsError
 from tests.servers import CLIENT, SECRET, decent, endpoint, inquiry, refusal, serving
 from tests.test_cli import command, judged, results
@@ -47,7 +48,8 @@ def test_every_request_names_the_suite_and_the_run_but_one_and_those_that_imitat
         run = conduct(inquiry(server, built_in(), profile, limits=PATIENT, scope="read", examples=20))
     name = f"token-conformance/{__version__} (run {run.recording.header.run})"
     assert len(server.asked) > 150
-    unnamed = list({request.data: request for request in server.asked if agents(request) != [name]}.values())
+    # On a busy machine a request may arrive too late to be read.
+    unnamed = list({one.data: one for one in server.asked if one.data and agents(one) != [name]}.values())
     others = ("python-", "Java/", "Go-http-client/", "rest-client/", "curl/", "node")
     imitating = [request for request in unnamed if any(agent.startswith(others) for agent in agents(request))]
     assert len(imitating) == (13 if profile == "passport" else 7)

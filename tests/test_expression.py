@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from conformance.bindings import Bindings, Inapplicable, Run
 from conformance.expression import (
     CLIENT_ID,
     DOCUMENTED_PATH,
@@ -21,12 +22,9 @@ from conformance.expression import (
     SECRET,
     UNKNOWN_ID,
     UNKNOWN_SECRET,
-    Bindings,
     Credentials,
     Expression,
-    Inapplicable,
     Repeated,
-    Run,
     form,
     form_octets,
     literal,

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conformance.expression import CLIENT_ID, SECRET, Bindings, Credentials
+from conformance.bindings import Bindings
+from conformance.expression import CLIENT_ID, SECRET, Credentials
 from conformance.masking import (
     Credential,
     Masked,

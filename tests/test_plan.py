@@ -10,9 +10,10 @@ import pytest
 from conformance import case, profiles, reference
 from conformance.case import Case, own_requirement
 from conformance.expression import CLIENT_ID, EXPOSED_ID, EXPOSED_SECRET, SCOPE, SECRET, UNKNOWN_ID, UNKNOWN_SECRET
+from conformance.guessing import tries_wrong_secret
 from conformance.plan import CONTROL, CONTROL_EVERY, WRONG_SECRETS, Binder, Plan, Stimulus, plan
 from conformance.recording import Header
-from conformance.request import VALID, Template, encode, tries_wrong_secret
+from conformance.request import VALID, Template, encode
 from conformance.sending import Sender
 from conformance.target import Credentials, Extra, Limits, Secret, Target, target_at
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance import case
+from conformance.bindings import Bindings
 from conformance.expression import (
     CLIENT_ID,
     EXPOSED_ID,
@@ -20,12 +21,12 @@ from conformance.expression import (
     SECRET,
     UNKNOWN_ID,
     UNKNOWN_SECRET,
-    Bindings,
     Credentials,
     Expression,
     Repeated,
     literal,
 )
+from conformance.guessing import tries_wrong_secret
 from conformance.request import (
     FORM,
     VALID,
@@ -33,7 +34,6 @@ from conformance.request import (
     changed_lines,
     encode,
     on_one_connection,
-    tries_wrong_secret,
 )
 
 CANARY = "p+a/s=s%w\"ö<&>'\\ :x"
