@@ -174,12 +174,14 @@ def test_no_more_is_sent_than_was_announced(name: str, scope: str | None) -> Non
         assert sender.open().state == "open"
         found = plan(case.built_in(), sender.binder)
         sender.carry_out(found)
+        for series in found.series:
+            sender.series(series)
     assert sender.stopped == ""
     faults = [one for one in seen if one.role == "stimulus" and b"HTTP/1.1 5" in one.received[:12]]
     silent = [one for one in seen if not one.received]
     assert len(seen) <= found.exchanges + len(faults) + len(silent)
     stimuli = [one for one in seen if one.role == "stimulus"]
-    assert len(stimuli) == len(found.ordinary) + len(found.spending) + len(found.intrusive)
+    assert len(stimuli) == len(found.stimuli)
     assert len(seen) >= found.exchanges - len(found.spending)
     assert sum(one.spent for one in seen) == found.wrong_secrets
     assert sum(one.token is not None for one in seen) <= found.tokens

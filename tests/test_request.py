@@ -418,7 +418,8 @@ def test_a_change_can_be_told_against_another_request() -> None:
 
 def test_every_stimulus_of_the_suite_shows_what_it_changes() -> None:
     templates = {template for one in case.built_in() for template in one.templates} - {VALID}
-    assert [template for template in templates if not changed_lines(template)] == []
+    # A copy in a series is sent again and again, and need not change anything.
+    assert [template for template in templates if not (template.copy or changed_lines(template))] == []
 
 
 # Wrong secrets of the real client
