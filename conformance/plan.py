@@ -127,6 +127,11 @@ class Plan:
         return len(self.spending)
 
     @property
+    def sacrificed(self) -> int:
+        """Times that the client which may be locked travels with an invented secret."""
+        return sum(stimulus.template.symbols >= {"sacrificial_id", "unknown_secret"} for stimulus in self.stimuli)
+
+    @property
     def tokens(self) -> int:
         """Tokens that the target may mint: at the most one an exchange."""
         return self.exchanges - len(self.spending)

@@ -45,5 +45,7 @@ class Series:
         return replace(self, copies=tuple(copies))
 
     def __str__(self) -> str:
+        if self.length == 1:
+            return "once, behind the others"
         together = f"{self.at_once} side by side, " if self.at_once > 1 else "one after the other, "
         return f"{together}{self.length} in all at the most"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance import known
+from conformance import case, known
 from conformance.bindings import Inapplicable
+from conformance.engine import Inquiry, Run, header
 from conformance.expression import (
     CLIENT_ID,
     EXPOSED_ID,
     EXPOSED_SECRET,
+    PREFIX,
     SACRIFICIAL_ID,
     SACRIFICIAL_SECRET,
     SECOND_ID,
@@ -25,11 +28,18 @@ from conformance.expression import (
     UNKNOWN_SECRET,
     octets,
 )
+from conformance.gate import Gate
 from conformance.guessing import leaves_in_doubt, tries_wrong_secret
+from conformance.judging import Result
+from conformance.plan import plan
+from conformance.recording import Recording
+from conformance.report.command import repeat
+from conformance.report.curl import curl
+from conformance.report.terminal import Terminal
 from conformance.request import VALID, encode
 from conformance.settings import SettingsError, known_keys, resolve
-from conformance.target import ROLES, Client, Credentials, Secret, Target
-from tests.test_plan import LOOPBACK, REMOTE, binder, target
+from conformance.target import ROLES, Client, Credentials, Extra, Limits, Secret, Target
+from tests.test_plan import LOOPBACK, REMOTE, binder, profile, target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -304,3 +314,61 @@ def test_a_colon_travels_only_where_nothing_encodes_it() -> None:
         value.runs(binder(at, "rfc6749").bindings("0"))
     with pytest.raises(Inapplicable, match="no colon"):
         value.runs(binder(with_clients(special="a+b")).bindings("0"))
+
+
+# What is said of them
+
+
+def asked(base_url: str = REMOTE, **secrets: str) -> Inquiry:
+    known_cases = case.built_in()
+    return Inquiry(with_clients(base_url, **secrets), profile(), Limits(), known_cases, known_cases)
+
+
+def test_the_command_names_the_clients_that_a_case_asks_as() -> None:
+    inquiry = asked(special="a:b", sacrificial="lamb", second="other")
+    run = Run(inquiry, Recording(header(inquiry), ()), Gate("open"), Result("conformant", "", (), {}), None)  # type: ignore[arg-type]
+    for row, names in (
+        ("AUTH-015", ["SPECIAL"]),
+        ("TOKEN-005", ["SECOND"]),
+        ("LOAD-003", ["SACRIFICIAL"]),
+        ("AUTH-031", ["SACRIFICIAL"]),
+        ("CTYPE-002", []),
+    ):
+        words = [f"{E}{name}_CLIENT_ID={name.lower()}-app" for name in names]
+        command = repeat(run, row)
+        assert command.startswith(" ".join([*words, "token-conformance run "]))
+        assert not any(secret in command for secret in ("a:b", "lamb ", "other"))
+    local = asked(LOOPBACK, sacrificial="lamb")
+    assert repeat(replace(run, inquiry=local), "AUTH-031").startswith("token-conformance run ")
+
+
+def test_a_curl_command_has_variables_for_their_secrets() -> None:
+    inquiry = asked(special="a:b", sacrificial="lamb")
+    template = VALID.authorized(SPECIAL_SECRET, SPECIAL_ID)
+    assert 'special-app:"$TOKEN_CONFORMANCE_SPECIAL_CLIENT_SECRET"' in curl(template, inquiry).command
+    exposed = curl(VALID.authorized(EXPOSED_SECRET, EXPOSED_ID), inquiry).command
+    assert 'sacrificial-app:"$TOKEN_CONFORMANCE_SACRIFICIAL_CLIENT_SECRET"' in exposed
+    lacking = curl(VALID.authorized(SECOND_SECRET, SECOND_ID), inquiry)
+    assert lacking.reason.endswith("no second client is configured")
+    invented = curl(VALID.authorized(EXPOSED_SECRET, EXPOSED_ID), asked(REMOTE)).command
+    assert "conformance-unknown-client:invented-secret" in invented
+
+
+def test_a_curl_command_for_another_resource_takes_no_key_along() -> None:
+    keys = (Extra("X-Key", Secret("gateway-key")), Extra("X-Tenant", "blue"))
+    inquiry = asked()
+    inquiry = replace(inquiry, target=replace(inquiry.target, headers=keys))
+    found = curl(VALID.fetching("/.well-known/x" + PREFIX), inquiry).command
+    assert "--request-target /.well-known/x/base " in found
+    assert "X-Tenant" in found
+    assert "X-Key" not in found
+    assert "X-Key" in curl(VALID, inquiry).command
+
+
+def test_a_dry_run_says_how_often_the_client_that_may_be_locked_travels() -> None:
+    for roles, words in (({}, ""), ({"sacrificial": "lamb"}, " and up to 39 of the one that may be locked")):
+        inquiry = asked(LOOPBACK, **roles)
+        out = io.StringIO()
+        chosen = tuple(one for one in inquiry.cases if one.id in ("AUTH-037", "LOAD-003"))
+        Terminal(out, color=False, quiet=False, verbose=False).plan(inquiry, plan(chosen, binder(inquiry.target)))
+        assert f" 0 with a wrong secret of the client{words}, " in out.getvalue()

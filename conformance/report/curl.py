@@ -135,7 +135,8 @@ class _Command:
             raise _Unsayable("Host is missing, which it always sends")
         for line in template.fields:
             yield from self._field(line, template)
-        for extra in self._target.headers:
+        guarded = template.elsewhere or template.transport is not None
+        for extra in (one for one in self._target.headers if not (guarded and isinstance(one.value, Secret))):
             yield from ("-H", _word([_Piece(f"{extra.name}: "), *_value(extra)]))
         if "user-agent" not in lower:
             yield from ("-H", "User-Agent:")

@@ -131,9 +131,10 @@ class Terminal:
     def _begin(self, inquiry: Inquiry, plan: Plan) -> None:
         self._who(inquiry)
         cases, wrong = results.counted(len(inquiry.cases), "case"), min(plan.wrong_secrets, WRONG_SECRETS)
+        lost = f" and up to {plan.sacrificed} of the one that may be locked" if plan.sacrificed else ""
         self._field(
             "sends",
-            f"{cases}: about {plan.exchanges} exchanges, {wrong} with a wrong secret of the client, "
+            f"{cases}: about {plan.exchanges} exchanges, {wrong} with a wrong secret of the client{lost}, "
             f"at most {plan.tokens} tokens; what fails is sent once more",
         )
 
