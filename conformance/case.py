@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance import catalogue
 from conformance.catalogue import Requirement, nearest
+from conformance.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,10 +43,12 @@ class Case:
 
     Attributes:
         requirement: what is decided.
-        function: the judgement; it takes a `Reply` for every stimulus, and the `Judgement` where it asks for one.
+        function: the judgement; it takes a `Reply` for every stimulus, `Replies` for every series, and the `Judgement`
+            where it asks for one.
         stimuli: named templates, in the order of their declaration.
         also: templates that an invariant wants in the run although it judges them only as answers among others.
         generated: sources of generated requests that it judges.
+        series: named series, in the order of their declaration.
     """
 
     requirement: Requirement
@@ -53,6 +56,7 @@ class Case:
     stimuli: tuple[tuple[str, Template], ...] = ()
     also: tuple[Template, ...] = ()
     generated: tuple[str, ...] = ()
+    series: tuple[tuple[str, Series], ...] = ()
 
     @property
     def id(self) -> str:
@@ -60,9 +64,24 @@ class Case:
         return self.requirement.id
 
     @property
+    def invariant(self) -> bool:
+        """Whether it judges nothing but the answers of others."""
+        return not self.stimuli and not self.series
+
+    @property
+    def inspects(self) -> bool:
+        """Whether it asks for the `Judgement`, and with it for every answer of the run."""
+        return JUDGE in self.function.__code__.co_varnames[: self.function.__code__.co_argcount]
+
+    @property
     def templates(self) -> tuple[Template, ...]:
         """Everything that the case wants to be sent."""
-        return (*(template for _, template in self.stimuli), *self.also)
+        return (*(template for _, template in self.stimuli), *self.also, *self.copies)
+
+    @property
+    def copies(self) -> tuple[Template, ...]:
+        """The copies of every series, in order."""
+        return tuple(copy for _, series in self.series for copy in series.copies)
 
     def name_of(self, digest: str) -> str:
         """Name of the stimulus with that template; empty where there is none."""
@@ -75,7 +94,7 @@ def case(
     requirement: Requirement | None = None,
     also: Iterable[Template] = (),
     generated: Iterable[str] = (),
-    **stimuli: Template,
+    **stimuli: Template | Series,
 ) -> Callable[[Function], Function]:
     """Declares a test function as the case of a requirement.
 
@@ -84,7 +103,7 @@ def case(
         requirement: the row itself, where the catalogue has none with that ID (cases of one's own).
         also: requests that an invariant wants sent.
         generated: sources of generated requests that the case judges (`GENERATED`).
-        **stimuli: a template for every parameter of the function but ``judge``.
+        **stimuli: a template or a series for every parameter of the function but ``judge``.
 
     Raises:
         CaseError: the ID is in no catalogue, or the parameters and the stimuli do not match.
@@ -100,7 +119,11 @@ def case(
             raise CaseError(
                 f"{_where(function)}: case {identifier}: {', '.join(odd)} must be both a stimulus and a parameter",
             )
-        record = Case(row, function, tuple(stimuli.items()), tuple(also), tuple(generated))
+        single = tuple((name, one) for name, one in stimuli.items() if not isinstance(one, Series))
+        several = tuple(
+            (name, one.numbered(f"{identifier} {name}")) for name, one in stimuli.items() if isinstance(one, Series)
+        )
+        record = Case(row, function, single, tuple(also), tuple(generated), several)
         setattr(function, RECORD, record)
         return function
 

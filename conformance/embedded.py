@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance import engine, waivers
 from conformance.harmless import harmless
-from conformance.target import Credentials, Secret, SettingsError, Target, shown, target_at
+from conformance.target import Client, Credentials, Secret, SettingsError, Target, shown, target_at
 from conformance.wire import WireError, tls_context
 
 if TYPE_CHECKING:
@@ -81,11 +81,14 @@ def start(settings: Settings) -> tuple[Target, Callable[[], None]]:
 
     kind = "rfc6749" if settings.profile.authorization == "basic" else "passport"
     endpoint: Endpoint = reference.start(kind, token_path=settings.profile.token_path)
-    target = target_at(
-        endpoint.base_url,
-        endpoint.token_path,
-        Credentials(endpoint.client_id, Secret(endpoint.client_secret)),
-        name=NAME,
-        embedded=True,
+    return replace(target_of(endpoint), name=NAME, embedded=True), endpoint.close
+
+
+def target_of(endpoint: Endpoint) -> Target:
+    """A running embedded endpoint as a target, with every client that it registers."""
+    own = Credentials(endpoint.client_id, Secret(endpoint.client_secret))
+    further = (
+        Client(role, Credentials(client.client_id, Secret(client.secret))) for role, client in endpoint.clients.items()
     )
-    return replace(target, scope=SCOPE), endpoint.close
+    target = target_at(endpoint.base_url, endpoint.token_path, own)
+    return replace(target, scope=SCOPE, clients=tuple(further))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from conformance import __version__, catalogue, judging, waivers
 from conformance.catalogue import Level
-from conformance.plan import CONTROL, Plan, Stimulus, plan
+from conformance.gate import Gate
+from conformance.plan import CONTROL, Plan, PlannedSeries, Stimulus, plan
 from conformance.recording import Header, Recording, Writer, WritingError
 from conformance.reply import Contract
 from conformance.request import VALID
-from conformance.sending import INTERRUPTED, Gate, Sender
+from conformance.sending import INTERRUPTED, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from conformance.catalogue import Requirement
     from conformance.profiles import Profile
     from conformance.recording import Exchange
-    from conformance.target import Limits, Target
+    from conformance.target import Exposed, Limits, Target
     from conformance.waivers import Waiver
 
 WITNESSES = 4
@@ -184,8 +185,8 @@ def header(inquiry: Inquiry) -> Header:
         settings={
             "client_id": target.credentials.client_id,
             "scope": target.scope,
-            # The real credentials travel where servers log them on this machine only.
-            "exposed_is_real": target.loopback,
+            "clients": {client.role: client.credentials.client_id for client in target.clients},
+            "exposed": target.exposed,
             "authorization": inquiry.profile.authorization,
             "basic_encoding": inquiry.profile.basic_encoding,
             "default_scope": inquiry.profile.default_scope,
@@ -315,6 +316,22 @@ def _observe(inquiry: Inquiry, sender: Sender) -> None:
     # A second round repeats what only the exchanges of the first one showed.
     if _confirm(inquiry, sender, chosen, generated):
         _confirm(inquiry, sender, chosen, generated)
+    if chosen.series:
+        for series in chosen.series:
+            _send_series(inquiry, sender, series)
+        inspecting = tuple(case for case in inquiry.cases if case.inspects)
+        _confirm(replace(inquiry, cases=inspecting), sender, chosen, generated)
+
+
+def _send_series(inquiry: Inquiry, sender: Sender, series: PlannedSeries) -> None:
+    """Sends a series, and all of it once more where its case failed: what it shows, one of its copies need not."""
+    sender.series(series)
+    if series.series.locks:
+        return
+    evidence = judging.Evidence(sender.recording(), inquiry.known)
+    case = next(case for case in inquiry.cases if case.id == series.case)
+    if judging.judge(case, evidence, contract(inquiry.profile, evidence.recording.header)).verdict == "failed":
+        sender.series(series, attempt=2)
 
 
 def _remembering(
@@ -330,19 +347,24 @@ def _remembering(
 
 def contract(profile: Profile, header: Header) -> Contract:
     """What judgement needs to know of the profile and the target; all of it stands in a recording."""
+    settings = header.settings
+    # Recordings of older releases know of two possibilities.
+    older: dict[object, Exposed] = {True: "client", False: "invented"}
+    exposed = older[settings["exposed_is_real"]] if "exposed_is_real" in settings else settings["exposed"]
     return Contract(
         profile=profile,
         token_path=str(header.target["token_path"]),
         loopback=header.loopback,
-        exposed_is_real=bool(header.settings["exposed_is_real"]),
-        scope=header.settings["scope"],
+        exposed=exposed,
+        scope=settings["scope"],
         forwarded=bool(header.target["forwarded"]),
+        base_url=str(header.target["base_url"]),
     )
 
 
 def _confirm(inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str, Stimulus]) -> bool:
     """Sends once more what a failure rests on, and takes failing generated requests apart; says whether it sent any."""
-    known = {stimulus.digest: stimulus for stimulus in (*chosen.ordinary, *chosen.spending, *chosen.intrusive)}
+    known = {stimulus.digest: stimulus for stimulus in chosen.stimuli}
     known |= generated
     known[VALID.digest] = CONTROL
     evidence = judging.Evidence(sender.recording(), inquiry.known)
@@ -354,7 +376,7 @@ def _confirm(inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str
         if verdict.verdict != "failed" or evidence.repeated(map(templates.__getitem__, verdict.witnesses)):
             continue
         witnesses = [known[templates[number]] for number in verdict.witnesses if templates.get(number) in known]
-        if not case.stimuli:
+        if case.invariant:
             witnesses.sort(key=lambda stimulus: stimulus.spends)
             witnesses = list(dict.fromkeys(witnesses))[:WITNESSES]
         repeat |= {stimulus.digest: stimulus for stimulus in witnesses}

@@ -5,80 +5,21 @@ from __future__ import annotations
 import base64
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
+
+from conformance.bindings import Inapplicable, Run
+from conformance.target import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from conformance.bindings import Bindings
+
 
 READ_RAW = "the server reads id and secret as they are"
 """Why a form-encoded secret is not sent: the first valid request had one and was refused, the second had none."""
-
-
-class Inapplicable(Exception):  # noqa: N818 - it is an answer, not an error
-    """A stimulus cannot be made for this target; the text says what is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Octets in a row with one origin.
-
-    Attributes:
-        data: the octets.
-        secret: whether they were made from a secret, whole or edited.
-    """
-
-    data: bytes = field(repr=False)
-    secret: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Bindings:
-    """What the symbols stand for at one target.
-
-    Attributes:
-        client_id: identifier of the client under test.
-        secret: its secret.
-        exposed_id: client that may travel where servers log it (the real one on loopback only).
-        exposed_secret: the secret of that client.
-        exposed_is_real: whether the two above are the real client's.
-        unknown_id: an identifier that no server knows.
-        unknown_secret: an invented secret.
-        scope: a scope the client is entitled to, if one was configured.
-        host: value of the Host field.
-        path: path of the token endpoint, the base URL's prefix included.
-        documented_path: the path that the profile's document names, the prefix included.
-        basic: whether the profile sends the Basic scheme; bare Base64 otherwise.
-        form_encoded: whether id and secret are form-encoded before Base64 (RFC 6749, section 2.3.1).
-        headers: further fields of the valid request: name, value, whether the value is a secret.
-        parameters: further parameters of the valid request, likewise.
-        gate_scope: scope that the valid request must carry, if any.
-        user_agent: by what name the suite presents itself (RFC 9110, section 10.1.5).
-        origin: scheme, host and port of the target (RFC 9110, section 4.3.1).
-        length: octets of the body before any transfer coding, in decimal; known once the body is encoded.
-    """
-
-    client_id: str
-    secret: str = field(repr=False)
-    exposed_id: str
-    exposed_secret: str = field(repr=False)
-    exposed_is_real: bool
-    unknown_id: str
-    unknown_secret: str
-    scope: str | None
-    host: str
-    path: str
-    documented_path: str
-    basic: bool
-    form_encoded: bool
-    headers: tuple[tuple[str, str, bool], ...] = field(default=(), repr=False)
-    parameters: tuple[tuple[str, str, bool], ...] = field(default=(), repr=False)
-    gate_scope: str | None = None
-    user_agent: str = "token-conformance"
-    origin: str = ""
-    length: str = ""
 
 
 def form(text: str) -> str:
@@ -105,6 +46,11 @@ class Expression(ABC):
             Inapplicable: the target lacks what the value needs.
         """
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Names of what the target decides of it, such as ``secret`` or ``special_id``."""
+        return frozenset()
+
     def base64(self) -> Expression:
         """The value in Base64 (RFC 4648, section 4)."""
         return Edited(self, "base64")
@@ -128,6 +74,14 @@ class Expression(ABC):
     def special_form(self) -> Expression:
         """The value form-encoded; inapplicable where that changes nothing, or where the server wants it as it is."""
         return Edited(self, "special_form")
+
+    def present(self) -> Expression:
+        """The value; inapplicable where it is empty."""
+        return Edited(self, "present")
+
+    def with_colon(self) -> Expression:
+        """The value; inapplicable where it holds no colon, or where colons travel form-encoded."""
+        return Edited(self, "with_colon")
 
     def needless_form(self) -> Expression:
         """The value in the spelling that the server reads, with an escape for its first letter.
@@ -198,6 +152,30 @@ class Repeated(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class Counted(Expression):
+    """The same octets many times over, each with a number of its own; in words it stays short.
+
+    Attributes:
+        pattern: what is repeated, with ``%d`` where the number goes.
+        times: how often.
+        joint: what stands between two.
+    """
+
+    pattern: bytes
+    times: int
+    joint: bytes
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The octets."""
+        del bindings
+        return (Run(self.joint.join(self.pattern % number for number in range(self.times))),)
+
+    def __str__(self) -> str:
+        first, last = (visible(self.pattern % number) for number in (0, self.times - 1))
+        return f"{{{self.times} pieces from {first} to {last}}}"
+
+
+@dataclass(frozen=True, slots=True)
 class Symbol(Expression):
     """A value that the target or the run decides."""
 
@@ -209,14 +187,54 @@ class Symbol(Expression):
             if bindings.scope is None:
                 raise Inapplicable("no scope is configured: name one that the client may ask for with --scope")
             return (Run(bindings.scope.encode()),)
+        if self.name == "folder" and bindings.folder == bindings.prefix:
+            raise Inapplicable("the endpoint lies right below the base URL")
         if self.name == "scheme":
             return (Run(b"Basic " if bindings.basic else b""),)
         value = getattr(bindings, self.name)
-        secret = self.name == "secret" or (self.name == "exposed_secret" and bindings.exposed_is_real)
+        secret = self.name == "secret" or (self.name == "exposed_secret" and bindings.exposed_works)
         return (Run(value.encode(), secret=secret),)
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Its own name."""
+        return frozenset({self.name})
 
     def __str__(self) -> str:
         return f"{{{self.name.replace('_', ' ')}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class OfClient(Expression):
+    """The identifier or the secret of a further client, which a target may lack.
+
+    Attributes:
+        role: which client it is.
+        part: ``id`` or ``secret``.
+    """
+
+    role: str
+    part: str
+
+    def runs(self, bindings: Bindings) -> tuple[Run, ...]:
+        """The octets for one target.
+
+        Raises:
+            Inapplicable: no such client was configured.
+        """
+        if self.role not in bindings.clients:
+            names = f"{self.role}_client_id and {self.role}_client_secret_env (or _file) in conformance.toml"
+            raise Inapplicable(f"no {self.role} client is configured: name one by {names}")
+        client_id, secret = bindings.clients[self.role]
+        return (Run(client_id.encode()),) if self.part == "id" else (Run(secret.encode(), secret=True),)
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Its own name, such as ``special_id``."""
+        return frozenset({f"{self.role}_{self.part}"})
+
+    def __str__(self) -> str:
+        return f"{{{self.role} client {self.part}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +246,11 @@ class Joined(Expression):
     def runs(self, bindings: Bindings) -> tuple[Run, ...]:
         """The octets of every part, in order."""
         return tuple(run for part in self.parts for run in part.runs(bindings))
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names in every part."""
+        return frozenset().union(*(part.symbols for part in self.parts))
 
     def __str__(self) -> str:
         return "".join(map(str, self.parts))
@@ -271,6 +294,11 @@ class Edited(Expression):
             case _:
                 return _respelled(inner, self.edit, bindings)
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names in what is edited."""
+        return self.inner.symbols
+
     def __str__(self) -> str:
         return f"{self.edit.replace('_', ' ')}({self.inner})"
 
@@ -296,6 +324,11 @@ class Word(Expression):
             return _part(inner, 0, whole.index(b" "))
         return _part(inner, whole.rindex(b" ") + 1, len(whole))
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names in the value."""
+        return self.inner.symbols
+
     def __str__(self) -> str:
         return f"{'first' if self.first else 'last'} word({self.inner})"
 
@@ -320,6 +353,11 @@ class Credentials(Expression):
             client_id, secret = _form_encoded(client_id), _form_encoded(secret)
         scheme = (b"Basic " if bindings.basic else b"") if self.scheme is None else self.scheme.encode()
         return (Run(scheme), *(client_id + ":" + secret).base64().runs(bindings))
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names in both parts."""
+        return self.client_id.symbols | self.secret.symbols
 
     def __str__(self) -> str:
         scheme = "{scheme}" if self.scheme is None else self.scheme
@@ -348,11 +386,25 @@ def _respelled(runs: tuple[Run, ...], edit: str, bindings: Bindings) -> tuple[Ru
         return _needless_form(runs, bindings)
     if edit == "special_form" and not bindings.form_encoded:
         raise Inapplicable(READ_RAW)
+    if edit == "with_colon":
+        return _with_colon(runs, bindings)
+    if edit == "present":
+        if not octets(runs):
+            raise Inapplicable("the base URL has no path")
+        return runs
     change, unchanged = _SPELLINGS[edit]
     respelled = tuple(Run(change(run.data), secret=run.secret) for run in runs)
     if octets(respelled) == octets(runs):
         raise Inapplicable(unchanged)
     return respelled
+
+
+def _with_colon(runs: tuple[Run, ...], bindings: Bindings) -> tuple[Run, ...]:
+    if b":" not in octets(runs):
+        raise Inapplicable("the secret of the special client holds no colon")
+    if bindings.basic and bindings.form_encoded:
+        raise Inapplicable("a colon in a secret travels form-encoded here, which AUTH-016 looks at")
+    return runs
 
 
 def _url_safe(data: bytes) -> bytes:
@@ -388,7 +440,9 @@ def _form_encoded(value: Expression) -> Expression:
     """The value with its symbols form-encoded and its literals left alone."""
     if isinstance(value, Joined):
         return Joined(tuple(map(_form_encoded, value.parts)))
-    spelled = isinstance(value, Literal | Repeated) or (isinstance(value, Edited) and value.edit == "needless_form")
+    spelled = isinstance(value, Literal | Repeated | Counted) or (
+        isinstance(value, Edited) and value.edit == "needless_form"
+    )
     return value if spelled else value.form()
 
 
@@ -428,6 +482,8 @@ CLIENT_ID = Symbol("client_id")
 SECRET = Symbol("secret")
 EXPOSED_ID = Symbol("exposed_id")
 EXPOSED_SECRET = Symbol("exposed_secret")
+SECOND_ID, SPECIAL_ID, SACRIFICIAL_ID, UNENTITLED_ID = (OfClient(role, "id") for role in ROLES)
+SECOND_SECRET, SPECIAL_SECRET, SACRIFICIAL_SECRET, UNENTITLED_SECRET = (OfClient(role, "secret") for role in ROLES)
 UNKNOWN_ID = Symbol("unknown_id")
 UNKNOWN_SECRET = Symbol("unknown_secret")
 SCOPE = Symbol("scope")
@@ -437,4 +493,6 @@ DOCUMENTED_PATH = Symbol("documented_path")
 SCHEME = Symbol("scheme")
 USER_AGENT = Symbol("user_agent")
 ORIGIN = Symbol("origin")
+PREFIX = Symbol("prefix")
+FOLDER = Symbol("folder")
 LENGTH = Symbol("length")

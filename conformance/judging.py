@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from conformance import proxy
-from conformance.reply import Answer, Contract, Judgement, Note, Reply
+from conformance.reply import Answer, Contract, Judgement, Note, Replies, Reply
 from conformance.request import VALID, changed_lines
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Verdict:
     Attributes:
         case: the case.
         verdict: one of `VERDICTS`.
-        subject: what a finding is about: ``endpoint`` or ``edge``.
+        subject: what a finding is about: ``endpoint``, ``edge`` or ``document``.
         reason: a sentence about a verdict that is not ``passed``.
         expected: what would have been right.
         actual: what came.
@@ -101,7 +101,16 @@ class Evidence:
     def __init__(self, recording: Recording, cases: Iterable[Case]) -> None:
         self.recording = recording
         self._exchanges = {exchange.number: exchange for exchange in recording.exchanges}
-        self._aside = {one.digest for case in cases for one in case.templates if one.transport is not None}
+        cases = tuple(cases)
+        every = [one for case in cases for one in case.templates]
+        self._aside = {one.digest for one in every if one.transport is not None or one.elsewhere}
+        # What one copy of a series shows under load, another one may show when all of them are sent once more.
+        self._whole = {
+            copy.digest: series.copies[0].digest
+            for case in cases
+            for _, series in case.series
+            for copy in series.copies
+        }
         owners: dict[str, set[str]] = {}
         everyday: set[str] = set()
         for case in cases:
@@ -133,6 +142,11 @@ class Evidence:
             edge: tuple(one for one in self.answers if one.fatal and self._concerns(one, edge=edge))
             for edge in (False, True)
         }
+        self._issued = {edge: tuple(one for one in self._usable[edge] if one.granted) for edge in (False, True)}
+        limited = [one for one in self.answers if one.status in (429, 503)]
+        self._limited = {
+            edge: tuple(one for one in limited if self._concerns(one, edge=edge)) for edge in (False, True)
+        }
         self._by_template: dict[tuple[str, int], Answer] = {}
         self._numbers: dict[str, list[int]] = {}
         for answer in self.answers:
@@ -146,10 +160,12 @@ class Evidence:
             # A repeated request after a rate limit stands in the place of the first try.
             elif key not in self._by_template or self._by_template[key].rate_limited:
                 self._by_template[key] = answer
+        self._repeated = {self._family(digest) for digest, attempt in self._by_template if attempt == 2}
 
     def answer(self, digest: str, attempt: int) -> Answer | None:
         """The answer to a template in one attempt; the first attempt's where it was not repeated."""
-        return self._by_template.get((digest, attempt)) or self._by_template.get((digest, 1))
+        again = attempt == 1 or (digest in self._whole and self.repeated((digest,)))
+        return self._by_template.get((digest, attempt)) or (None if again else self._by_template.get((digest, 1)))
 
     def numbers(self, digest: str) -> tuple[int, ...]:
         """Numbers of the exchanges of a template; of the many controls, the one that counts."""
@@ -161,10 +177,14 @@ class Evidence:
     def seen_again(self, first: Iterable[int], second: Iterable[int]) -> bool:
         """Whether a request shows something in an exchange of its first attempt and in one of its second."""
         before, after = (
-            {self._exchanges[number].template for number in numbers if self._exchanges[number].attempt == attempt}
+            {self._family(self._exchanges[one].template) for one in numbers if self._exchanges[one].attempt == attempt}
             for attempt, numbers in ((1, first), (2, second))
         )
         return not before.isdisjoint(after)
+
+    def _family(self, digest: str) -> str:
+        """What a template is repeated with: the series that it is a copy in, or itself."""
+        return self._whole.get(digest, digest)
 
     def usable(self, case: Case, attempt: int) -> tuple[Answer, ...]:
         """The answers that an invariant looks at: readable, and a refusal stands beside granted controls.
@@ -182,9 +202,13 @@ class Evidence:
         """The unanswered requests after which the valid request was not answered either, as for `usable`."""
         return _of_attempt(self._fatal[case.requirement.edge], attempt)
 
-    def _concerns(self, answer: Answer, *, edge: bool) -> bool:
-        template = answer.exchange.template
-        return template not in self._aside and (edge or template not in self._of_the_edge)
+    def issued(self, case: Case) -> tuple[Answer, ...]:
+        """The answers with a token, of both attempts."""
+        return self._issued[case.requirement.edge]
+
+    def limited(self, case: Case, attempt: int) -> tuple[Answer, ...]:
+        """The answers by 429 and 503, whatever stood beside them, as for `usable`."""
+        return _of_attempt(self._limited[case.requirement.edge], attempt)
 
     def lacks(self, case: Case) -> str:
         """What an invariant wants in the run that the recording does not hold; empty where it holds everything.
@@ -199,9 +223,13 @@ class Evidence:
         wanted = [*([f"{len(digests)} of its requests"] if digests else []), *(f"what {one} draws" for one in sources)]
         return f"the recording does not hold {' and '.join(wanted)}" if wanted else ""
 
+    def _concerns(self, answer: Answer, *, edge: bool) -> bool:
+        template = answer.exchange.template
+        return template not in self._aside and (edge or template not in self._of_the_edge)
+
     def repeated(self, digests: Iterable[str]) -> bool:
-        """Whether one of some templates was sent a second time."""
-        return any((digest, 2) in self._by_template for digest in digests)
+        """Whether one of some templates was sent a second time, or another copy of its series."""
+        return not {self._family(digest) for digest in digests}.isdisjoint(self._repeated)
 
 
 def _of_attempt(answers: tuple[Answer, ...], attempt: int) -> tuple[Answer, ...]:
@@ -251,10 +279,20 @@ def judge(case: Case, evidence: Evidence, contract: Contract, attempt: int = 1) 
     """
     if contract.forwarded and proxy.rewrites(case.id):
         return Verdict(case, "inconclusive", reason=proxy.FORWARDED)
-    judgement = Judgement(contract, evidence.usable(case, attempt), fatal=evidence.fatal(case, attempt))
-    replies = {name: _reply(name, template.digest, evidence, judgement, attempt) for name, template in case.stimuli}
-    arguments: dict[str, Any] = dict(replies)
-    if "judge" in case.function.__code__.co_varnames[: case.function.__code__.co_argcount]:
+    judgement = Judgement(
+        contract,
+        evidence.usable(case, attempt),
+        fatal=evidence.fatal(case, attempt),
+        issued=evidence.issued(case),
+        limited=evidence.limited(case, attempt),
+    )
+    arguments: dict[str, Any] = {
+        name: _reply(name, template.digest, evidence, judgement, attempt) for name, template in case.stimuli
+    }
+    for name, series in case.series:
+        replies = (_reply(name, copy.digest, evidence, judgement, attempt) for copy in series.copies)
+        arguments[name] = Replies(tuple(replies))
+    if case.inspects:
         arguments["judge"] = judgement
     try:
         case.function(**arguments)
@@ -265,6 +303,8 @@ def judge(case: Case, evidence: Evidence, contract: Contract, attempt: int = 1) 
         reason = f"the case itself failed: {type(error).__name__}: {error}"
         return Verdict(case, "error", reason=reason, detail=traceback.format_exc())
     stimuli = {name: evidence.numbers(template.digest) for name, template in case.stimuli}
+    for name, series in case.series:
+        stimuli[name] = tuple(number for copy in series.copies for number in evidence.numbers(copy.digest))
     return replace(found, stimuli=stimuli)
 
 
@@ -314,7 +354,7 @@ def _conclude(case: Case, judgement: Judgement) -> Verdict:
         return Verdict(case, "error", subject, "the case asserted nothing")
     worst = notes[0]
     shown = [note for note in notes if note.verdict == worst.verdict]
-    templates = dict(case.stimuli)
+    templates = dict(case.stimuli) | {name: series.templates[0] for name, series in case.series}
     changed = tuple(
         dict.fromkeys(
             line for note in shown if note.stimulus in templates for line in changed_lines(templates[note.stimulus])
@@ -327,7 +367,7 @@ def _conclude(case: Case, judgement: Judgement) -> Verdict:
     return Verdict(
         case,
         worst.verdict,
-        subject,
+        worst.subject or subject,
         reason="" if plain else _joined(_sentence(note, several=several) for note in shown),
         expected=_joined(note.expected for note in shown if note.expected),
         actual=_joined(f"{note.stimulus}: {note.actual}" if note.stimulus in named else note.actual for note in shown),
@@ -347,17 +387,18 @@ def confirmed(case: Case, evidence: Evidence, contract: Contract) -> Verdict:
     """The verdict of one case from everything that was sent for it: a failure counts when it was seen twice alike."""
     first = judge(case, evidence, contract)
     stopped = evidence.recording.stopped
-    lacking = f"the answers are not complete: {stopped}" if stopped and not case.stimuli else evidence.lacks(case)
+    lacking = f"the answers are not complete: {stopped}" if stopped and case.invariant else evidence.lacks(case)
     if lacking and first.verdict in ("passed", "not_applicable"):
         return replace(first, verdict="inconclusive", reason=lacking)
     if first.verdict != "failed" or not first.witnesses:
         return first
     digests = {answer.exchange.template for answer in evidence.answers if answer.exchange.number in first.witnesses}
-    if not evidence.repeated(digests):
+    often = case.invariant and any(len(note.exchanges) > 1 for note in first.notes if note.verdict == "failed")
+    second = judge(case, evidence, contract, attempt=2) if evidence.repeated(digests) else None
+    if second is None or (often and second.verdict == "not_applicable"):
+        # What nobody can ask for, such as a rate limit, need not come again.
         reason = _unconfirmed(evidence, digests)
-        often = not case.stimuli and any(len(note.exchanges) > 1 for note in first.notes if note.verdict == "failed")
         return first if often else replace(first, verdict="inconclusive", reason=f"{first.reason}; {reason}")
-    second = judge(case, evidence, contract, attempt=2)
     if second.verdict == "failed" and evidence.seen_again(first.witnesses, second.witnesses):
         return replace(first, witnesses=tuple(dict.fromkeys((*first.witnesses, *second.witnesses))))
     if second.verdict == "inconclusive":
@@ -380,6 +421,7 @@ def joined(verdicts: Sequence[Verdict], evidence: Evidence) -> tuple[Verdict, ..
     A finding follows
 
     - one that its row joins, where the same requests show both;
+    - one that its row repeats in another form, where both show the very same answers;
     - GRANT-001, where that got a 5xx or a token and this later one the same status with the same content;
     - for generated requests, the handwritten case of the deviation or of the crash that they show.
 
@@ -405,7 +447,11 @@ def _leader(verdict: Verdict, findings: Mapping[str, Verdict], answers: Mapping[
     if requests <= set().union(*theirs.values()):
         return next(other for other in joins if theirs[other] & requests)
     if not verdict.case.generated:
-        return "GRANT-001" if _crashes_like("GRANT-001", verdict, findings, answers, joins) else ""
+        again = [row for row in verdict.case.requirement.repeats if row in findings]
+        rows = (
+            row for row in (*again, "GRANT-001") if _crashes_like(row, verdict, findings, answers, (*joins, *again))
+        )
+        return next(rows, "")
     owners = [{row for row in findings if row in answer.exchange.how} for answer in shown]
     if all(owners):
         return min(owners[0])
@@ -536,7 +582,8 @@ def expectation(case: Case, contract: Contract) -> tuple[str, ...]:
     """What a case expects, in words, from the objects that judge; empty where it depends on the answers."""
     judgement = Judgement(contract)
     arguments: dict[str, Any] = {name: Reply(name, None, judgement, "not sent") for name, _ in case.stimuli}
-    if "judge" in case.function.__code__.co_varnames[: case.function.__code__.co_argcount]:
+    arguments |= {name: Replies((Reply(name, None, judgement, "not sent"),)) for name, _ in case.series}
+    if case.inspects:
         arguments["judge"] = judgement
     try:
         case.function(**arguments)

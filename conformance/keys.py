@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from conformance import catalogue, proxy
 from conformance.target import (
+    ROLES,
     Extra,
     Pin,
     Proxy,
@@ -347,6 +348,20 @@ def _target_key(option: str, kind: Kind, *, toml: str | None = "", default: Any 
     return Key(option, "target", kind, name, default, "flag" not in hidden, "variable" not in hidden, of_target=True)
 
 
+SECRETS = ("client-secret", "client-secret-env", "client-secret-file")
+"""Where the secret of a client may stand; that of a further client has its role before the option."""
+
+
+def _client_keys(role: str) -> tuple[Key, ...]:
+    """The keys of a further client, which has no flags: it belongs to a target for good."""
+    return (
+        _target_key(f"{role}-client-id", TEXT, hidden="flag"),
+        _target_key(f"{role}-client-secret", _SECRET, toml=None, hidden="flag"),
+        _target_key(f"{role}-client-secret-env", TEXT, hidden="flag variable"),
+        _target_key(f"{role}-client-secret-file", PATH, hidden="flag"),
+    )
+
+
 KEYS = (
     _target_key("base-url", Kind("absolute http or https URL", _base_url)),
     Key("target", "run", LABEL, "default_target", of_target=True),
@@ -355,6 +370,7 @@ KEYS = (
     _target_key("client-secret", _SECRET, toml=None, hidden="flag"),
     _target_key("client-secret-env", TEXT, hidden="flag variable"),
     _target_key("client-secret-file", PATH, hidden="flag"),
+    *(key for role in ROLES for key in _client_keys(role)),
     _target_key("scope", Kind("scope names, with spaces between them", lambda value: check_scope(text(value)))),
     _target_key("header", HEADERS, toml="headers", default=()),
     _target_key("parameter", PARAMETERS, toml="parameters", default=()),
@@ -384,4 +400,3 @@ KEYS = (
     Key("seed", "run", whole(0), "seed", 1),
     Key("report-dir", "run", PATH, "report_dir"),
 )
-SECRETS = ("client-secret", "client-secret-env", "client-secret-file")

@@ -118,8 +118,10 @@ def _secrets(value: object, name: str) -> Iterator[tuple[str, str]]:
 
 def _facts(target: Target) -> Iterator[str]:
     """What is no secret of a target: it stands in every report."""
-    client = target.credentials.client_id
-    yield from (repr(target), target.authority, target.path, client, f"{client}:", f"{quote_plus(client)}:")
+    yield from (repr(target), target.authority, target.path)
+    for credentials in (target.credentials, *(client.credentials for client in target.clients)):
+        client = credentials.client_id
+        yield from (client, f"{client}:", f"{quote_plus(client)}:")
 
 
 def public_facts(run: Run) -> Iterator[str]:

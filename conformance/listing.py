@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from conformance.catalogue import Requirement
 
 
+NEEDS = {
+    "scope": "a scope that the client may ask for (--scope)",
+    "second": "a second client (second_client_id)",
+    "special": "a client with a colon or characters that form encoding changes in its secret (special_client_id)",
+    "sacrificial": "a client that may be locked (sacrificial_client_id)",
+    "unentitled": "a client that is not entitled to client_credentials (unentitled_client_id)",
+}
+"""What a row needs of the settings, in words."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of an error about an unknown name."""
     near = catalogue.nearest(name, known)
@@ -84,6 +94,7 @@ def explanation(identifier: str) -> str:
     level += f", severity {row.severity}" if row.severity else ""
     parts = [f"{row.id}  {row.title}", f"level: {level}{_only(row)}", "", row.statement, "", f"Why: {row.why}"]
     parts += [f"Remedy: {row.remedy}", *([f"Note: {row.note}"] if row.note else []), ""]
+    parts += [f"Needs: {NEEDS[need]}" for need in row.needs]
     parts += [f"Source: {source.text}{f'  {source.url}' if source.url else ''}" for source in row.sources]
     parts += [f"Trait: {name} = {' | '.join(values)}" for name, values in row.traits.items()]
     case = next((case for case in built_in() if case.id == identifier), None)
@@ -91,22 +102,23 @@ def explanation(identifier: str) -> str:
 
 
 def _case(case: Case) -> list[str]:
+    expected = judging.expectation(case, _contract())
+    if case.invariant:
+        # What needs no answer is about the document.
+        document = "Judged by the statement above, of the published document; nothing is sent."
+        return ["", document if expected else "Judged over every answer of the run, by the statement above."]
     lines = [""]
-    if not case.stimuli:
-        lines.append("Judged over every answer of the run, by the statement above.")
-    for name, template in case.stimuli:
+    sent = [*case.stimuli, *((f"{name}, {series}", one) for name, series in case.series for one in series.templates)]
+    for name, template in sent:
         changed = changed_lines(template) or ("the valid request, unchanged",)
         lines += [f"Sent as {name}:", *(f"    {line}" for line in changed)]
-    expected = judging.expectation(case, _contract())
-    if not case.stimuli:
-        return lines
     lines += ["Accepted:", *(f"    {line}" for line in expected or ("what the statement above says",))]
     return [*lines, "", "The valid request is:", *(f"    {line}" for line in VALID.lines())]
 
 
 def _contract() -> Contract:
     profile = profiles.load("rfc6749", Path.cwd())
-    return Contract(profile, "/token", loopback=True, exposed_is_real=True, scope="read")
+    return Contract(profile, "/token", loopback=True, exposed="client", scope="read")
 
 
 def serve(endpoint: reference.Endpoint) -> None:

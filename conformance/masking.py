@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from conformance import tokens
+from conformance.guessing import unbase64
 from conformance.reading import Message, Span, read
 from conformance.recording import Echo
-from conformance.request import unbase64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

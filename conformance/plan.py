@@ -7,8 +7,9 @@ import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conformance.expression import Bindings, Inapplicable
-from conformance.request import VALID, Template, encode, tries_wrong_secret
+from conformance.bindings import Bindings, Inapplicable
+from conformance.guessing import leaves_in_doubt, tries_wrong_secret
+from conformance.request import VALID, Template, encode
 from conformance.target import Secret
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 
     from conformance.case import Case
     from conformance.profiles import Profile
-    from conformance.target import Extra, Target
+    from conformance.series import Series
+    from conformance.target import Credentials, Extra, Target
 
 WRONG_SECRETS = 12
-"""Times that the real client may travel with a wrong secret in one run: servers lock clients for it."""
+"""Times that registered clients may travel with a wrong secret in one run: servers lock clients for it."""
 
 CONTROL_EVERY = 10
 """Stimuli after which a control is sent."""
@@ -38,7 +40,8 @@ class Stimulus:
         label: the request in words, such as ``CTYPE-009 spaced``.
         role: ``stimulus``, or the source of a generated request.
         how: what a generated request deviates in.
-        spends: whether it tries a wrong secret of the real client.
+        spends: whether it tries a wrong secret of a registered client.
+        doubtful: whether it does if the server reads Basic in the other spelling.
         parts: the requests with one deviation each, where a generated one has several.
     """
 
@@ -48,7 +51,34 @@ class Stimulus:
     role: str = "stimulus"
     how: str = ""
     spends: bool = False
+    doubtful: bool = False
     parts: tuple[Stimulus, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSeries:
+    """A series that a run sends.
+
+    Attributes:
+        case: ID of the case that wants it.
+        series: how it goes.
+        stimuli: its copies, in order.
+    """
+
+    case: str
+    series: Series
+    stimuli: tuple[Stimulus, ...] = field(repr=False)
+
+    @property
+    def groups(self) -> tuple[tuple[Stimulus, ...], ...]:
+        """What travels together, in order."""
+        step = self.series.at_once
+        return tuple(self.stimuli[at : at + step] for at in range(0, len(self.stimuli), step))
+
+    @property
+    def exchanges(self) -> int:
+        """Exchanges that it comes to, controls included."""
+        return len(self.stimuli) + 1 + (len(self.groups) if self.series.at_once > 1 else 1)
 
 
 CONTROL = Stimulus(VALID, VALID.digest, "control", role="control")
@@ -64,6 +94,7 @@ class Plan:
         spending: stimuli that try a wrong secret of the real client, most valuable first.
         intrusive: stimuli that an edge may take for an attack; they go last.
         skipped: stimuli that are not sent, by digest, and why.
+        series: what is sent again and again, behind everything else; what may lock its client is last.
         generate: draws further stimuli; it is called while the first ones travel.
         generated: how many those will be at the most.
     """
@@ -72,20 +103,33 @@ class Plan:
     spending: tuple[Stimulus, ...]
     intrusive: tuple[Stimulus, ...]
     skipped: Mapping[str, str]
+    series: tuple[PlannedSeries, ...] = ()
     generate: Callable[[], Iterable[Stimulus]] | None = None
     generated: int = 0
+
+    @property
+    def stimuli(self) -> tuple[Stimulus, ...]:
+        """Everything that is sent, generated requests aside, in order."""
+        again = (stimulus for series in self.series for stimulus in series.stimuli)
+        return (*self.ordinary, *self.spending, *self.intrusive, *again)
 
     @property
     def exchanges(self) -> int:
         """Exchanges that the run comes to, controls included and confirmations left out."""
         stimuli = len(self.ordinary) + self.generated
         lone = len(self.spending) + len(self.intrusive)
-        return 2 + stimuli + stimuli // CONTROL_EVERY + 2 * lone
+        again = sum(series.exchanges for series in self.series)
+        return 2 + stimuli + stimuli // CONTROL_EVERY + 2 * lone + again
 
     @property
     def wrong_secrets(self) -> int:
         """Times that the real client travels with a wrong secret, confirmations left out."""
         return len(self.spending)
+
+    @property
+    def sacrificed(self) -> int:
+        """Times that the client which may be locked travels with an invented secret."""
+        return sum(stimulus.template.symbols >= {"sacrificial_id", "unknown_secret"} for stimulus in self.stimuli)
 
     @property
     def tokens(self) -> int:
@@ -112,11 +156,6 @@ class Binder:
     user_agent: str = "token-conformance"
 
     @property
-    def exposes_the_real_client(self) -> bool:
-        """Whether the real credentials may travel where servers log them: on this machine only."""
-        return self.target.loopback
-
-    @property
     def spent_at_the_gate(self) -> bool:
         """Whether the first valid request was a wrong secret to the server, which reads the other spelling."""
         return self.profile.authorization == "basic" and self.profile.basic_encoding == "auto" and not self.form_encoded
@@ -125,14 +164,15 @@ class Binder:
         """What the symbols stand for in the stimulus of that digest; each has an unknown client of its own."""
         invented = hmac.new(self.nonce, digest.encode(), hashlib.sha256).hexdigest()
         unknown_id, unknown_secret = f"conformance-unknown-{invented[:16]}", f"invented-{invented[16:48]}"
-        client, secret = self.target.credentials.client_id, self.target.credentials.secret.reveal()
-        real = self.exposes_the_real_client
+        client, secret = _pair(self.target.credentials)
+        clients = {one.role: _pair(one.credentials) for one in self.target.clients}
+        exposed = {"client": (client, secret), "invented": (unknown_id, unknown_secret), **clients}[self.target.exposed]
         return Bindings(
             client_id=client,
             secret=secret,
-            exposed_id=client if real else unknown_id,
-            exposed_secret=secret if real else unknown_secret,
-            exposed_is_real=real,
+            exposed_id=exposed[0],
+            exposed_secret=exposed[1],
+            exposed_works=self.target.exposed != "invented",
             unknown_id=unknown_id,
             unknown_secret=unknown_secret,
             scope=self.target.scope,
@@ -146,7 +186,14 @@ class Binder:
             gate_scope=None if self.profile.default_scope else self.target.scope,
             user_agent=self.user_agent,
             origin=f"{self.target.scheme}://{self.target.authority}",
+            prefix=self.target.prefix,
+            folder=self.target.path.rpartition("/")[0],
+            clients=clients,
         )
+
+
+def _pair(credentials: Credentials) -> tuple[str, str]:
+    return credentials.client_id, credentials.secret.reveal()
 
 
 def _plain(extras: Iterable[Extra]) -> tuple[tuple[str, str, bool], ...]:
@@ -184,16 +231,11 @@ def plan(cases: Iterable[Case], binder: Binder, included: Iterable[str] = ()) ->
     for digest, (template, label, ids, last) in wanted.items():
         bindings = binder.bindings(digest)
         withheld = _withheld(template, ids, binder.target, asked) or _reserved(ids, reserved, binder.target, asked)
-        if withheld:
-            skipped[digest] = withheld
+        lacking, spends = ("", False) if withheld else _examined(template, bindings)
+        if withheld or lacking:
+            skipped[digest] = withheld or lacking
             continue
-        try:
-            encode(template, bindings)
-            spends = tries_wrong_secret(template, bindings)
-        except Inapplicable as missing:
-            skipped[digest] = str(missing)
-            continue
-        stimulus = Stimulus(template, digest, label, spends=spends)
+        stimulus = Stimulus(template, digest, label, spends=spends, doubtful=leaves_in_doubt(template, bindings))
         if spends:
             spending.append((_value(ids), stimulus))
         else:
@@ -210,7 +252,35 @@ def plan(cases: Iterable[Case], binder: Binder, included: Iterable[str] = ()) ->
             skipped[stimulus.digest] = (
                 f"not sent: the last of {WRONG_SECRETS} wrong secrets is kept to confirm a failure"
             )
-    return Plan(tuple(ordinary), tuple(chosen), tuple(intrusive), skipped)
+    series = _series(cases, binder, asked, skipped)
+    return Plan(tuple(ordinary), tuple(chosen), tuple(intrusive), skipped, series)
+
+
+def _series(
+    cases: tuple[Case, ...], binder: Binder, asked: frozenset[str], skipped: dict[str, str]
+) -> tuple[PlannedSeries, ...]:
+    """The series of some cases, those that may lock their client last; of the others, why they are not sent."""
+    found: list[PlannedSeries] = []
+    for case, name, series in ((one, name, series) for one in cases for name, series in one.series):
+        reserved = {case.id} if case.requirement.on_demand else set[str]()
+        reasons = [_reserved([case.id], reserved, binder.target, asked)]
+        reasons += [_examined(template, binder.bindings(""))[0] for template in series.templates]
+        why = next(filter(None, reasons), "")
+        if why:
+            skipped |= {copy.digest: why for copy in series.copies}
+            continue
+        copies = (Stimulus(copy, copy.digest, f"{case.id} {name} {at}") for at, copy in enumerate(series.copies, 1))
+        found.append(PlannedSeries(case.id, series, tuple(copies)))
+    return tuple(sorted(found, key=lambda one: one.series.locks))
+
+
+def _examined(template: Template, bindings: Bindings) -> tuple[str, bool]:
+    """What a target lacks of what a request needs, empty where it can be made; and whether it tries a wrong secret."""
+    try:
+        encode(template, bindings)
+        return "", tries_wrong_secret(template, bindings)
+    except Inapplicable as missing:
+        return str(missing), False
 
 
 def _withheld(template: Template, ids: list[str], target: Target, asked: frozenset[str]) -> str:

@@ -21,7 +21,7 @@ REWRITTEN = frozenset(
     {
         *("HDR-001", "HDR-002", "HDR-003", "HDR-007", "HDR-008", "HDR-011"),
         *("CTYPE-008", "CTYPE-009", "CTYPE-011", "CTYPE-012"),
-        *("AUTH-023", "METHOD-004", "METHOD-006", "GEN-001"),
+        *("AUTH-023", "METHOD-004", "METHOD-006", "DOC-005", "DOC-006", "DOC-007", "GEN-001"),
     }
 )
 """Rows about the very octets that a forwarding proxy may write anew (RFC 9110, section 7.6)."""

@@ -24,6 +24,7 @@ from conformance import (
     waivers,
 )
 from conformance.expression import DOCUMENTED_PATH
+from conformance.gate import Gate, gate_of
 from conformance.harmless import harmless
 from conformance.keys import EDITION
 from conformance.plugin import Suite
@@ -31,8 +32,7 @@ from conformance.reply import Reading
 from conformance.report.folder import EXCHANGES, FILES
 from conformance.report.terminal import Terminal
 from conformance.request import VALID
-from conformance.sending import Gate, gate_of
-from conformance.target import Credentials, Extra, Limits, Secret, SettingsError, Target, target_at
+from conformance.target import Client, Credentials, Extra, Limits, Secret, SettingsError, Target, target_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -277,6 +277,10 @@ def _target(header: Header) -> Target:
         scope=header.settings["scope"],
         headers=tuple(Extra(name, Secret("")) for name in target["headers"]),
         parameters=tuple(Extra(name, Secret("")) for name in target["parameters"]),
+        clients=tuple(
+            Client(role, Credentials(client_id, Secret("")))
+            for role, client_id in header.settings.get("clients", {}).items()
+        ),
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from conformance.profiles import Profile
     from conformance.recording import Echo, Exchange, Token
+    from conformance.target import Exposed
 
 _CUT_OFF = ("header-too-large", "body-too-large")
 _TIMEOUTS = ("connect-timeout", "first-byte-timeout", "exchange-timeout")
@@ -243,6 +244,7 @@ class Note:
         actual: what came.
         stimulus: name of the stimulus, empty where the finding is about no single one.
         exchanges: numbers of the exchanges that show it.
+        subject: what it is about where that is neither endpoint nor edge.
     """
 
     verdict: str
@@ -250,6 +252,7 @@ class Note:
     actual: str
     stimulus: str = ""
     exchanges: tuple[int, ...] = ()
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,22 +263,30 @@ class Contract:
         profile: the contract that the target claims.
         token_path: path of the token endpoint at the target.
         loopback: whether the target is on this machine.
-        exposed_is_real: whether the real credentials travelled where servers log them.
+        exposed: whose credentials travelled where servers log them: those of the ``client`` under test, of the
+            ``sacrificial`` one, or ``invented`` ones.
         scope: the configured scope, if any.
         forwarded: whether a proxy reads the requests and writes them anew.
+        base_url: base URL of the target.
     """
 
     profile: Profile
     token_path: str
     loopback: bool
-    exposed_is_real: bool
+    exposed: Exposed
     scope: str | None = None
     forwarded: bool = False
+    base_url: str = ""
 
     @property
     def basic(self) -> bool:
         """Whether credentials travel by the Basic scheme."""
         return self.profile.authorization == "basic"
+
+    @property
+    def exposed_works(self) -> bool:
+        """Whether the credentials that travelled where servers log them are those of a registered client."""
+        return self.exposed != "invented"
 
 
 @dataclass
@@ -290,6 +301,8 @@ class Judgement:
         absent: why stimuli of the case have no answer.
         not_applicable: why the case does not apply to this target.
         fatal: unanswered requests after which the valid request was not answered either.
+        issued: every answer with a token, also where `answers` holds repeated requests alone.
+        limited: every answer by 429 or 503, whatever stood beside it.
     """
 
     contract: Contract
@@ -299,6 +312,8 @@ class Judgement:
     absent: dict[str, str] = field(default_factory=dict)
     not_applicable: str = ""
     fatal: tuple[Answer, ...] = ()
+    issued: tuple[Answer, ...] = ()
+    limited: tuple[Answer, ...] = ()
 
     def trait(self, name: str, value: str) -> None:
         """Records an observed choice; the catalogue row declares its name and values."""
@@ -311,6 +326,10 @@ class Judgement:
     def cannot_tell(self, reason: str) -> None:
         """Says that the answers do not decide the requirement."""
         self.notes.append(Note("inconclusive", "", reason))
+
+    def observes_of_the_document(self, expected: str, actual: str) -> None:
+        """Says what is odd about the published document, whatever the target does."""
+        self.notes.append(Note("observed", expected, actual, subject="document"))
 
     def passes(self, expected: str) -> None:
         """Says that what an invariant looks at was there and was right."""
@@ -526,8 +545,20 @@ class Replies:
 
     members: tuple[Reply, ...]
 
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """The answers of those that were sent, in order."""
+        return tuple(reply.answer for reply in self.members if reply.answer is not None)
+
     def __iter__(self) -> Iterator[Reply]:
         return iter(self.members)
+
+    def are_absent(self, expected: str) -> bool:
+        """Says why none of them was sent; whether that is so."""
+        if self.answers or not self.members:
+            return not self.answers
+        self.members[0].must_be(Outcome(expected, lambda _: False))
+        return True
 
     def must_be(
         self,

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 from urllib.parse import unquote_to_bytes
 
+from conformance.bindings import Bindings, Inapplicable, Run
 from conformance.expression import (
     CLIENT_ID,
     HOST,
     PATH,
     SECRET,
     USER_AGENT,
-    Bindings,
     Credentials,
     Expression,
-    Inapplicable,
     Literal,
-    Run,
     form,
     literal,
     octets,
@@ -123,6 +119,9 @@ class Template:
         transport: what it travels over; ``None`` for what the target has.
         after: the request that goes before it on the same connection, if one does.
         held: whether its body waits for an answer to its header section, a few seconds at the most.
+        elsewhere: whether it asks another resource of the host than the token endpoint; it carries no secret then, and
+            its answer concerns no invariant.
+        copy: which copy of a series it is, if it is one: what tells it from requests of the same octets.
     """
 
     method: bytes
@@ -136,14 +135,23 @@ class Template:
     transport: Transport | None = field(default=None, repr=False)
     after: Template | None = field(default=None, repr=False)
     held: bool = field(default=False, repr=False)
+    elsewhere: bool = field(default=False, repr=False)
+    copy: str = field(default="", repr=False)
 
     @cached_property
     def digest(self) -> str:
         """A name for the template that is the same for every target, run and release: 16 hexadecimal digits."""
         over = "" if self.transport is None else repr(self.transport)
         over += "" if self.after is None else self.after.digest
-        over += "held" if self.held else ""
+        over += ("held" if self.held else "") + ("elsewhere" if self.elsewhere else "") + self.copy
         return hashlib.sha256((repr(self) + over).encode()).hexdigest()[:16]
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Names of what the target decides of it, such as ``secret`` or ``special_id``."""
+        values = (self.target, *(line.value for line in self.fields), *(self.parameters or ()), self.raw)
+        own = frozenset().union(*(value.symbols for value in values if value is not None))
+        return own if self.after is None else own | self.after.symbols
 
     def over(self, transport: Transport) -> Template:
         """The template over a connection of another kind."""
@@ -172,13 +180,18 @@ class Template:
             first: whether the line goes before its namesake.
         """
         line = Line(name.encode(), literal(value))
-        places = [at for at, other in enumerate(self.fields) if _same(other.name, name)]
+        places = [at for at, other in enumerate(self.fields) if same_name(other.name, name)]
         at = len(self.fields) if not places else places[0] if first else places[-1] + 1
         return replace(self, fields=(*self.fields[:at], line, *self.fields[at:]))
 
+    def with_fields(self, *fields: tuple[str, Value | None]) -> Template:
+        """The template with other field lines, each a name and a value; ``None`` stands for the length of the body."""
+        lines = (Line(name.encode(), None if value is None else literal(value)) for name, value in fields)
+        return replace(self, fields=tuple(lines))
+
     def removing(self, *names: str) -> Template:
         """The template without the lines of some fields."""
-        kept = tuple(line for line in self.fields if not any(_same(line.name, name) for name in names))
+        kept = tuple(line for line in self.fields if not any(same_name(line.name, name) for name in names))
         return replace(self, fields=kept)
 
     def authorized(self, secret: Value = SECRET, client_id: Value = CLIENT_ID) -> Template:
@@ -186,7 +199,7 @@ class Template:
         return self.replacing("Authorization", Credentials(literal(client_id), literal(secret)))
 
     def _edited(self, name: str, edit: Callable[[Line], Line], nth: int = 0) -> Template:
-        places = [at for at, line in enumerate(self.fields) if _same(line.name, name)]
+        places = [at for at, line in enumerate(self.fields) if same_name(line.name, name)]
         at = places[nth]
         return replace(self, fields=(*self.fields[:at], edit(self.fields[at]), *self.fields[at + 1 :]))
 
@@ -199,6 +212,11 @@ class Template:
     def to(self, target: Value) -> Template:
         """The template with another request target."""
         return replace(self, target=literal(target))
+
+    def fetching(self, target: Value) -> Template:
+        """A GET of another resource of the same host: without credentials, content, and keys of gateways."""
+        bare = self.with_method("GET").removing("Authorization", "Content-Type").without_body()
+        return replace(bare.to(target), elsewhere=True)
 
     def with_query(self, query: Value) -> Template:
         """The template with a query in its request target."""
@@ -230,7 +248,7 @@ class Template:
     def chunked(self) -> Template:
         """The template with its body in one chunk instead of a Content-Length."""
         fields = tuple(
-            Line(b"Transfer-Encoding", literal("chunked")) if _same(line.name, "Content-Length") else line
+            Line(b"Transfer-Encoding", literal("chunked")) if same_name(line.name, "Content-Length") else line
             for line in self.fields
         )
         return replace(self, fields=fields, framing="chunked")
@@ -277,7 +295,8 @@ def _shown(line: str) -> str:
     return re.sub(r"^ | $|(?<= ) ", r"\\x20", line)
 
 
-def _same(name: bytes, other: str) -> bool:
+def same_name(name: bytes, other: str) -> bool:
+    """Whether two field names are the same (RFC 9110, section 5.1)."""
     return name.lower() == other.lower().encode()
 
 
@@ -308,31 +327,33 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
     Raises:
         Inapplicable: the target lacks what the template needs.
     """
-    if template.transport is not None:
+    guarded = template.transport is not None or template.elsewhere
+    if guarded:
         bindings = _without_secrets(bindings)
-    body = _body(template, bindings)
+    body = content(template, bindings)
     length = sum(len(run.data) for run in body)
     if template.framing in _CHUNKED:
         size = Run(_CHUNKED[template.framing] % length)
         body = (size, *body, Run(b"\r\n0\r\n\r\n")) if length else (Run(b"0\r\n\r\n"),)
     bindings = replace(bindings, length=str(length))
     runs = [Run(template.method + b" "), *template.target.runs(bindings), Run(b" " + template.version + b"\r\n")]
-    # Gateway keys go next to the first Host: whatever a case does to the other lines, they stay as configured, once.
-    hosts = [at for at, line in enumerate(template.fields) if _same(line.name, "Host")]
-    gateway = hosts[0] + 1 if hosts else 0
+    # Whoever configured a name for the suite to go by wants no second one beside it.
     named = any(name.lower() == "user-agent" for name, _, _ in bindings.headers)
-    for line in template.fields[:gateway]:
+    fields = tuple(line for line in template.fields if not (named and same_name(line.name, "User-Agent")))
+    # Gateway keys go next to the first Host: whatever a case does to the other lines, they stay as configured, once.
+    hosts = [at for at, line in enumerate(fields) if same_name(line.name, "Host")]
+    gateway = hosts[0] + 1 if hosts else 0
+    for line in fields[:gateway]:
         runs += _line(line, length, bindings)
     for name, text, secret in bindings.headers:
         runs += [Run(name.encode() + b": "), Run(text.encode(), secret=secret), Run(b"\r\n")]
-    for line in template.fields[gateway:]:
-        # Whoever configured a name for the suite to go by wants no second one beside it.
-        if not (named and line.value == USER_AGENT):
-            runs += _line(line, length, bindings)
+    for line in fields[gateway:]:
+        runs += _line(line, length, bindings)
     runs += [Run(b"\r\n"), *body]
     encoded = _encoded(tuple(runs))
-    if template.transport is not None and encoded.secrets:
-        raise Inapplicable("a secret does not travel over a connection that a case prescribes; use UNKNOWN_SECRET")
+    if guarded and encoded.secrets:
+        where = "to another resource" if template.elsewhere else "over a connection that a case prescribes"
+        raise Inapplicable(f"a secret does not travel {where}; use UNKNOWN_SECRET")
     return encoded
 
 
@@ -354,13 +375,14 @@ def _line(line: Line, length: int, bindings: Bindings) -> tuple[Run, ...]:
     return (Run(line.name + line.separator), *value, Run(b"\r\n"))
 
 
-def _body(template: Template, bindings: Bindings) -> tuple[Run, ...]:
+def content(template: Template, bindings: Bindings) -> tuple[Run, ...]:
+    """The octets of the body, before any transfer coding."""
     if template.framing == "none":
         return ()
     if template.parameters is None:
         return template.raw.runs(bindings) if template.raw is not None else ()
     pieces = [parameter.runs(bindings) for parameter in template.parameters]
-    names = {_decoded(name) for piece in pieces for name, _ in _pairs(octets(piece))}
+    names = {decoded(name) for piece in pieces for name, _ in pairs(octets(piece))}
     if template.gate_scope and bindings.gate_scope is not None and b"scope" not in names:
         pieces.append((Run(b"scope=" + form(bindings.gate_scope).encode()),))
     pieces += [
@@ -399,71 +421,12 @@ def _changed(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]
     return (*gone, *(f"+ {line}" for _, lines in changes for line in lines if line))
 
 
-def tries_wrong_secret(template: Template, bindings: Bindings) -> bool:
-    """Whether the request presents the real client with a secret that is not its own.
-
-    Servers count such tries and lock clients, so they are budgeted. It is read off the values rather than declared, so
-    that no case can forget it.
-
-    Raises:
-        Inapplicable: the target lacks what the template needs.
-    """
-    if template.after is not None and tries_wrong_secret(template.after, bindings):
-        return True
-    values = [
-        octets(line.value.runs(bindings))
-        for line in template.fields
-        if line.value is not None and _same(line.name.strip(), "Authorization")
-    ]
-    headers = [pair for value in values for pair in _presented(value, bindings)]
-    query = octets(template.target.runs(bindings)).partition(b"?")[2]
-    pairs = [*_pairs(query), *_pairs(octets(_body(template, bindings)))]
-    named = {wanted: [_decoded(text) for name, text in pairs if _decoded(name).lower() == wanted] for wanted in _NAMES}
-    clients = named[b"client_id"] or [client for client, _ in headers]
-    presented = (*headers, *((client, secret) for client in clients for secret in named[b"client_secret"]))
-    real, own = bindings.client_id.encode(), bindings.secret.encode()
-    return any(_near(real, client) and secret != own for client, secret in presented)
-
-
-_NAMES = (b"client_id", b"client_secret")
-
-
-def _near(real: bytes, client: bytes) -> bool:
-    """Whether a lenient server could take an id for the real one."""
-    return real.strip().lower() in (one.strip(b" \t\r\n\0").lower() for one in (client, _decoded(client)))
-
-
-def _pairs(data: bytes) -> list[tuple[bytes, bytes]]:
+def pairs(data: bytes) -> list[tuple[bytes, bytes]]:
     """Names and values of form data, as they are encoded."""
     pieces = (piece.partition(b"=") for piece in data.split(b"&"))
     return [(name, value) for name, _, value in pieces]
 
 
-def _decoded(value: bytes) -> bytes:
+def decoded(value: bytes) -> bytes:
     """A name or value of form data, decoded."""
     return unquote_to_bytes(value.replace(b"+", b" "))
-
-
-def _presented(value: bytes, bindings: Bindings) -> list[tuple[bytes, bytes]]:
-    """Every id and secret that a lenient server could read from an Authorization value."""
-    plain = [text for word in (value, *value.split()) for text in (word, *unbase64(word))]
-    # An id may hold colons; no id holds many.
-    colons = [(text, found.start()) for text in plain for found in islice(re.finditer(b":", text), 8)]
-    pairs = [(text[:at], text[at + 1 :]) for text, at in colons]
-    pairs += [(text, b"") for text in plain if b":" not in text]
-    if bindings.basic and bindings.form_encoded and value.strip().lower().startswith(b"basic"):
-        # The server was found to read this spelling: the secret as it is would be a wrong one to it.
-        return [(client, _decoded(secret)) for client, secret in pairs]
-    return pairs
-
-
-def unbase64(value: bytes) -> tuple[bytes, ...]:
-    """What lenient decoders make of Base64, its scheme word aside: some skip what is foreign, some stop at padding."""
-    token = re.sub(rb"^\s*basic\b\s*", b"", value, flags=re.IGNORECASE).translate(bytes.maketrans(b"-_", b"+/"))
-    readings: dict[bytes, None] = {}
-    for part in (token, token.lstrip(b"=").partition(b"=")[0]):
-        digits = re.sub(rb"[^A-Za-z0-9+/]", b"", part)
-        # A single character at the end stands for less than an octet.
-        digits = digits[:-1] if len(digits) % 4 == 1 else digits
-        readings[base64.b64decode(digits + b"=" * (-len(digits) % 4))] = None
-    return tuple(reading for reading in readings if reading)

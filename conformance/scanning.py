@@ -11,6 +11,7 @@ is decoded from every digit on. Left alone is what proves nothing:
 
 from __future__ import annotations
 
+import re
 import secrets as randomness
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,6 +41,8 @@ BATCH = 400_000
 PIECE = 1 << 20
 """Octets that are searched at a time, where lines can be told apart."""
 
+_RUN = re.compile(rb"(.{1,4}?)\1{1023,}", re.DOTALL)
+_KEPT = 1024
 _FOLD = bytes.maketrans(b"+", b" ")
 _NO_WIDTH = "\u200b".encode()
 _CANARY = "canary"
@@ -138,7 +141,7 @@ class _Search:
         """What is found in one text."""
         if self._one_line:
             # Most lines of the messages in a recording are the same in every exchange.
-            lines = dict.fromkeys(data.replace(b"\\n", b"\n").split(b"\n"))
+            lines = dict.fromkeys(map(_shortened, data.replace(b"\\n", b"\n").split(b"\n")))
             return list(dict.fromkeys(hit for piece in _pieces(lines) for hit in self._of_piece(name, piece)))
         return self._of_piece(name, data)
 
@@ -197,6 +200,13 @@ def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
             yield b"\n".join(piece)
             piece, size = [], 0
     yield b"\n".join(piece)
+
+
+def _shortened(line: bytes) -> bytes:
+    """A long line in which some octets that come again and again do so less often; no stretch of them is lost."""
+    if len(line) < PIECE // 8:
+        return line
+    return _RUN.sub(lambda run: run[1] * (_KEPT // len(run[1])), line)
 
 
 def _folded(text: bytes) -> bytes:

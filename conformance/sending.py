@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import queue
+import contextlib
 import secrets
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance import known, masking, wire
-from conformance.expression import Inapplicable, octets
+from conformance.bindings import Inapplicable
+from conformance.expression import octets
+from conformance.gate import Gate, gate_of
+from conformance.guessing import tries_wrong_secret
+from conformance.lanes import Lanes
 from conformance.pace import PATIENCE, Endurance, Pace, retry_after
-from conformance.plan import CONTROL, CONTROL_EVERY, WRONG_SECRETS, Binder, Plan, Stimulus
+from conformance.plan import CONTROL, CONTROL_EVERY, WRONG_SECRETS, Binder, Plan, PlannedSeries, Stimulus
 from conformance.recording import Exchange, Header, Recording, WritingError
 from conformance.reply import Reading
-from conformance.request import Encoded, encode, tries_wrong_secret
+from conformance.request import Encoded, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from conformance.expression import Bindings
+    from conformance.bindings import Bindings
     from conformance.profiles import Profile
     from conformance.request import Template
     from conformance.target import Limits, Target
 
-__all__ = ["INTERRUPTED", "PATIENCE", "Gate", "Pace", "Sender", "gate_of"]
+__all__ = ["INTERRUPTED", "PATIENCE", "Pace", "Sender"]
 
 INTERRUPTED = "interrupted"
 """Reason of an end that the user brought about."""
@@ -45,27 +49,13 @@ CAPS = wire.Caps(header=64 << 10, body=256 << 10)
 NOTHING = Encoded(b"", ())
 """No request before another one on its connection."""
 
+SPENT = f"the budget of {WRONG_SECRETS} wrong secrets is spent"
+"""Why a wrong secret is held back."""
+
 TOO_LONG = "the run took longer than --max-duration"
 """Reason of an end that the clock brought about."""
 
 Observer = "Callable[[Exchange], None]"
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What the first controls said of the target.
-
-    Attributes:
-        state: ``open``, ``tokenless`` (2xx without a token), or ``closed``.
-        reason: why it is not open: one sentence of cause.
-        advice: what to do about it.
-        form_encoded: whether id and secret are form-encoded before Base64.
-    """
-
-    state: str
-    reason: str = ""
-    advice: str = ""
-    form_encoded: bool = True
 
 
 class Sender:
@@ -104,10 +94,11 @@ class Sender:
         self._lanes = 1
         self._until = time.monotonic() + limits.max_duration
         self._key = secrets.token_bytes(16)
-        further = [octets_ for _, octets_, secret in self._extras() if secret]
-        self._credentials = masking.secret_credentials(
-            target.credentials.client_id, target.credentials.secret.reveal(), further
-        )
+        bindings = self.binder.bindings("")
+        further = [value for _, value, secret in (*bindings.headers, *bindings.parameters) if secret]
+        self._credentials = masking.secret_credentials(bindings.client_id, bindings.secret, further)
+        for client_id, secret in bindings.clients.values():
+            self._credentials += masking.secret_credentials(client_id, secret)
         self.known = known.known(target, masking.VOCABULARY.decode())
         self._lock = threading.Lock()
         self._recovering = threading.Lock()
@@ -117,16 +108,17 @@ class Sender:
         self._since_control = 0
         self._wrong_secrets = 0
         self._wrong_secrets_over = ""
-        self._fault: BaseException | None = None
-
-    def _extras(self) -> tuple[tuple[str, str, bool], ...]:
-        bindings = self.binder.bindings("")
-        return (*bindings.headers, *bindings.parameters)
 
     # One exchange
 
-    def send(self, stimulus: Stimulus, attempt: int = 1) -> Reading | None:
-        """Puts one stimulus on the wire; ``None`` where it cannot be made for the target or the sending has ended."""
+    def send(self, stimulus: Stimulus, attempt: int = 1, *, patient: bool = True) -> Reading | None:
+        """Puts one stimulus on the wire; ``None`` where it cannot be made for the target or the sending has ended.
+
+        Args:
+            stimulus: what is sent.
+            attempt: 2 where a failure is to be confirmed.
+            patient: whether it is sent again when the server asks for less; the answer may be what a case is about.
+        """
         bindings = self.binder.bindings(stimulus.digest)
         try:
             encoded = self._prepared(stimulus.template, bindings)
@@ -147,7 +139,7 @@ class Sender:
         reading = self._exchange(stimulus, encoded, attempt, spends=spends, first=first)
         if reading is not None and reading.rate_limited:
             self._wrong_secrets_over = self._wrong_secrets_over or f"the server answered {reading.words()}"
-            if not spends and self._pace.hold(retry_after(reading, APART)):
+            if patient and not spends and self._pace.hold(retry_after(reading, APART)):
                 reading = self._exchange(stimulus, encoded, attempt, spends=spends, first=first)
         if reading is not None and reading.status == 423:
             self._wrong_secrets_over = "the server answered 423: it locks clients"
@@ -162,13 +154,16 @@ class Sender:
         self._pace.wait(self._ended, self._until)
         if self._is_over():
             return None
-        if spends and self._wrong_secrets_over:
+        if (spends or stimulus.doubtful) and self._wrong_secrets_over:
             self._hold_back(stimulus, self._wrong_secrets_over)
+            return None
+        if stimulus.doubtful and self._wrong_secrets >= WRONG_SECRETS:
+            self._hold_back(stimulus, SPENT)
             return None
         with self._lock:
             self._started += 1
             number = self._started
-            self._wrong_secrets += spends
+            self._wrong_secrets += spends or stimulus.doubtful
         head = stimulus.template.method.upper() == b"HEAD"
         address, context = self._route.over(stimulus.template.transport)
         seen = wire.exchange(
@@ -224,6 +219,7 @@ class Sender:
         with self._lock:
             if self._abandoned:
                 return None
+            self._wrong_secrets -= stimulus.doubtful and reading.granted
             self.exchanges.append(exchange)
             try:
                 self._observe(exchange)
@@ -331,31 +327,15 @@ class Sender:
             BaseException: whatever the observer or the generation raised; nothing more is sent then.
         """
         self.skipped.update(plan.skipped)
-        jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        workers = [
-            threading.Thread(target=self._work, args=(jobs,), name=f"sender-{at}", daemon=True)
-            for at in range(self._limits.concurrency)
-        ]
-        self._lanes = len(workers)
-        try:
-            for worker in workers:
-                worker.start()
+        with self._side_by_side(self._limits.concurrency) as lanes:
             if plan.spending:
-                jobs.put(lambda: self._spend(plan.spending))
+                lanes.put(lambda: self._spend(plan.spending))
             for stimulus in plan.ordinary:
-                jobs.put(lambda stimulus=stimulus: self._ordinary(stimulus))  # type: ignore[misc]
+                lanes.put(lambda stimulus=stimulus: self._ordinary(stimulus))  # type: ignore[misc]
             for stimulus in plan.generate() if plan.generate is not None else ():
                 if self._is_over():
                     break
-                jobs.put(lambda stimulus=stimulus: self._ordinary(stimulus))  # type: ignore[misc]
-        except BaseException as error:
-            self.stop(_cause(error))
-            raise
-        finally:
-            self._finish(jobs, workers)
-        if self._fault is not None:
-            raise self._fault
-        self._lanes = 1
+                lanes.put(lambda stimulus=stimulus: self._ordinary(stimulus))  # type: ignore[misc]
         for stimulus in plan.intrusive:
             if not self._worn_out(stimulus):
                 self.send(stimulus)
@@ -376,32 +356,65 @@ class Sender:
                 self.send(stimulus, attempt=2)
                 self.control()
 
-    def _finish(self, jobs: queue.SimpleQueue[Callable[[], None] | None], workers: list[threading.Thread]) -> None:
-        for _ in workers:
-            jobs.put(None)
-        try:
-            for worker in workers:
-                while worker.is_alive():
-                    worker.join(0.2)
-        except KeyboardInterrupt:
-            self.stop(INTERRUPTED)
-            end = time.monotonic() + min(self._limits.timeout + 1, GRACE)
-            for worker in workers:
-                worker.join(max(end - time.monotonic(), 0))
-            with self._lock:
-                self._abandoned = True
-            raise
+    def series(self, planned: PlannedSeries, attempt: int = 1) -> None:
+        """Sends a series until it shows its sign, a control before it, behind it, and between its groups.
 
-    def _work(self, jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
-        while (job := jobs.get()) is not None:
-            if self._ended.is_set():
-                continue
-            try:
-                job()
-            except BaseException as error:  # noqa: BLE001 - the main thread raises it; here it would end unseen
-                with self._lock:
-                    self._fault = self._fault or error
-                self.stop(_cause(error))
+        One that may lock its client ends nothing but itself, whatever its last control is answered.
+        """
+        readings: list[Reading] = []
+        left = list(planned.groups)
+        why = "" if self._grants(planned) else "not sent: a control was not granted"
+        while left and not why and not self._is_over():
+            group = left.pop(0)
+            readings += self._together(group, attempt)
+            sign = planned.series.sign(readings)
+            why = sign and f"not sent: the series ended at its first sign: {sign}"
+            if (len(group) > 1 or why or not left) and not self._grants(planned):
+                why = why or "not sent: a control was not granted"
+        for stimulus in (stimulus for group in left for stimulus in group if why):
+            self.skipped.setdefault(stimulus.digest, why)
+
+    def _grants(self, planned: PlannedSeries) -> bool:
+        """Whether a control beside a series is granted."""
+        if not planned.series.locks:
+            return self.control()
+        reading = self.send(CONTROL)
+        return reading is not None and reading.granted
+
+    def _together(self, group: tuple[Stimulus, ...], attempt: int) -> list[Reading]:
+        """Sends stimuli side by side; their answers in the order of the stimuli."""
+        found: list[Reading | None] = [None] * len(group)
+        start = threading.Barrier(len(group))
+
+        def job(at: int) -> None:
+            # Each waits for all of them, so that none is back before the last one has begun.
+            with contextlib.suppress(threading.BrokenBarrierError):
+                start.wait(GRACE)
+            if not self._worn_out(group[at]):
+                found[at] = self.send(group[at], attempt, patient=False)
+
+        if len(group) == 1:
+            job(0)
+        else:
+            with self._side_by_side(len(group)) as lanes:
+                for at in range(len(group)):
+                    lanes.put(lambda at=at: job(at))  # type: ignore[misc]
+        return [reading for reading in found if reading is not None]
+
+    @contextlib.contextmanager
+    def _side_by_side(self, number: int) -> Iterator[Lanes]:
+        """Threads for exchanges that travel side by side; they have ended when the context has."""
+        grace = min(self._limits.timeout + 1, GRACE)
+        self._lanes = number
+        try:
+            with Lanes(number, self._ended, lambda error: self.stop(_cause(error)), self._abandon, grace) as lanes:
+                yield lanes
+        finally:
+            self._lanes = 1
+
+    def _abandon(self) -> None:
+        with self._lock:
+            self._abandoned = True
 
     def _ordinary(self, stimulus: Stimulus) -> None:
         if self._worn_out(stimulus):
@@ -426,7 +439,7 @@ class Sender:
             if self._worn_out(stimulus):
                 continue
             if self._wrong_secrets >= WRONG_SECRETS:
-                self._hold_back(stimulus, f"the budget of {WRONG_SECRETS} wrong secrets is spent")
+                self._hold_back(stimulus, SPENT)
             elif self._wrong_secrets_over:
                 self._hold_back(stimulus, self._wrong_secrets_over)
             else:
@@ -447,52 +460,3 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, WritingError):
         return str(error)
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"the suite itself failed: {type(error).__name__}"
-
-
-def gate_of(reading: Reading | None, target: Target) -> Gate:
-    """What the answer to the first controls says of a target."""
-    if reading is None:
-        return Gate("closed", "the run was stopped before the first answer")
-    if reading.granted:
-        return Gate("open")
-    words = reading.words()
-    if reading.unreadable:
-        coding = ", ".join(reading.values("Content-Encoding"))
-        advice = "Let the server answer requests without Accept-Encoding uncompressed, or by gzip."
-        return Gate("closed", f"the answer is in the content coding {coding[:40]!r}, which cannot be read here", advice)
-    if 200 <= reading.status < 300:
-        return Gate("tokenless", f"the valid request is answered {words}, without a token")
-    return Gate("closed", *_refusal(reading, target))
-
-
-PROXY_ADVICE = "Check the proxy: its user and password go into its URL (--proxy), and --proxy none goes without one."
-"""What to do about a proxy that stands in the way."""
-
-
-def _refusal(reading: Reading, target: Target) -> tuple[str, str]:
-    """Why the valid request is not granted, and what to do about it."""
-    words = reading.words()
-    reason = f"the valid request is refused: {words}"
-    advice = "Check the client id, the secret, the profile and the scope."
-    if not reading.answered:
-        reason = f"{target.authority} gave no HTTP answer: {reading.exchange.detail or words}"
-        advice = "Check the base URL and the network."
-        if reading.exchange.ending == "proxy":
-            advice = PROXY_ADVICE
-    elif reading.status == 407:
-        reason = f"the proxy wants authentication: {words}"
-        advice = PROXY_ADVICE
-    elif reading.rate_limited:
-        reason, advice = f"the server limits the rate: {words}", "Wait, or lower --max-rps."
-    elif 300 <= reading.status < 400:
-        reason = f"the valid request is redirected: {words}"
-        advice = f"Check the base URL and the path{_to(next(iter(reading.values('Location')), ''))}."
-    elif reading.status in (404, 405):
-        advice = f"Check --token-path: {target.path} is not the endpoint."
-    elif reading.status >= 500:
-        reason, advice = f"the server fails on the valid request: {words}", "Look at its log."
-    return reason, advice
-
-
-def _to(where: str) -> str:
-    return f" (it points to {where[:80]!r})" if where else ""

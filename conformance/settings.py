@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 import ssl
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from conformance import proxy
+from conformance import clients, proxy
 from conformance.connection import WireError, present
+from conformance.given import FILE, Given, Layer, borrow, readable, ways
 from conformance.keys import (
     HEADERS,
     KEYS,
     LABEL,
     PARAMETERS,
     PREFIX,
-    SECRETS,
     Borrowed,
     Key,
     kind_of,
     parse_toml,
     read_file,
-    text,
 )
 from conformance.pinning import Fingerprint
 from conformance.pinning import read as read_fingerprint
@@ -51,10 +49,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Key", "Settings", "SettingsError", "known_keys", "resolve"]
 
-FILE = "conformance.toml"
 REMOTE_RPS = 20.0
 SAFE_RPS = 1.0
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 FLAGS_ALONE = ("dry_run", "quiet", "verbose")
 
 Content = TypeVar("Content")
@@ -78,18 +74,6 @@ class Settings:
     allow_plain_http: bool
     pinned: Fingerprint | None = None
     waivers: tuple[Waiver, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """A checked value, the words that say where it came from, and the folder that its relative paths start from."""
-
-    value: Any
-    where: str
-    folder: Path
-
-
-_Layer: TypeAlias = dict[str, _Given]
 
 
 def known_keys() -> tuple[Key, ...]:
@@ -120,12 +104,12 @@ def resolve(
     config, top, tables = _from_file(from_flags.get("config") or from_environ.get("config"), cwd)
     chosen = _chosen(from_flags, from_environ, top, tables, config)
     layers = (from_flags, from_environ, tables.get(chosen or "", {}), top)
-    values: _Layer = {}
+    values: Layer = {}
     for layer in reversed(layers):
         values.update(layer)
 
     profile = _profile(values.get("profile"))
-    cases = tuple(_readable(values["cases"], one) for one in _value(values, "cases"))
+    cases = tuple(readable(values["cases"], one) for one in _value(values, "cases"))
     report_dir = _folder(values.get("report-dir"))
     target = None
     if "base-url" in values:
@@ -169,7 +153,7 @@ def waivers(flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, tar
     return _content(values.get("waivers"), read_waivers) or ()
 
 
-def _limits(values: _Layer, target: Target | None) -> Limits:
+def _limits(values: Layer, target: Target | None) -> Limits:
     max_rps = _value(values, "max-rps") or (None if target is None or target.loopback else REMOTE_RPS)
     found = Limits(
         timeout=_value(values, "timeout"),
@@ -182,15 +166,15 @@ def _limits(values: _Layer, target: Target | None) -> Limits:
     return replace(found, safe=True, concurrency=1, max_rps=min(max_rps or SAFE_RPS, SAFE_RPS))
 
 
-def _value(values: _Layer, option: str) -> Any:
+def _value(values: Layer, option: str) -> Any:
     if option in values:
         return values[option].value
     return next(key.default for key in KEYS if key.option == option)
 
 
-def _checked(key: Key, raw: Any, where: str, folder: Path) -> _Given:
+def _checked(key: Key, raw: Any, where: str, folder: Path) -> Given:
     try:
-        return _Given(key.kind.check(raw), where, folder)
+        return Given(key.kind.check(raw), where, folder)
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from None
 
@@ -204,9 +188,9 @@ def _read(key: Key, parts: Iterable[Any], where: str) -> Any:
     return values if key.kind.separator else values[0]
 
 
-def _from_flags(flags: Mapping[str, Any], cwd: Path) -> _Layer:
+def _from_flags(flags: Mapping[str, Any], cwd: Path) -> Layer:
     known = {key.name: key for key in KEYS if key.has_flag}
-    layer: _Layer = {}
+    layer: Layer = {}
     for name, raw in flags.items():
         if name not in known:
             raise SettingsError(f"{shown(name)} is no option; {accepted(name, known)}")
@@ -220,9 +204,9 @@ def _from_flags(flags: Mapping[str, Any], cwd: Path) -> _Layer:
     return layer
 
 
-def _from_environ(environ: Mapping[str, str], cwd: Path) -> _Layer:
+def _from_environ(environ: Mapping[str, str], cwd: Path) -> Layer:
     known = {PREFIX + key.name.upper(): key for key in KEYS if key.has_variable}
-    layer: _Layer = {}
+    layer: Layer = {}
     for variable, raw in environ.items():
         if not variable.startswith(PREFIX):
             continue
@@ -242,7 +226,7 @@ def _from_environ(environ: Mapping[str, str], cwd: Path) -> _Layer:
     return layer
 
 
-def _from_file(given: _Given | None, cwd: Path) -> tuple[str, _Layer, dict[str, _Layer]]:
+def _from_file(given: Given | None, cwd: Path) -> tuple[str, Layer, dict[str, Layer]]:
     """The name of the file as errors show it, its top-level keys, and its targets."""
     name = FILE if given is None else str(given.value)
     file = cwd / name
@@ -274,16 +258,16 @@ def _from_file(given: _Given | None, cwd: Path) -> tuple[str, _Layer, dict[str, 
     return name, top, tables
 
 
-def _from_table(table: Mapping[str, Any], where: str, folder: Path, *, in_target: bool) -> _Layer:
+def _from_table(table: Mapping[str, Any], where: str, folder: Path, *, in_target: bool) -> Layer:
     every = {key.toml: key for key in KEYS if key.toml}
     known = {toml: key for toml, key in every.items() if key.part != "run"} if in_target else every
-    layer: _Layer = {}
+    layer: Layer = {}
     for name, raw in table.items():
         if name in known:
             layer[known[name].option] = _checked(known[name], raw, where + name, folder)
-        elif name == "client_secret":
-            ways = 'client_secret_env = "NAME" or client_secret_file = "PATH"'
-            raise SettingsError(f"{where}{name}: a secret never stands in this file; accepted: {ways}")
+        elif f"{name}_env" in known and f"{name}_file" in known:
+            how = f'{name}_env = "NAME" or {name}_file = "PATH"'
+            raise SettingsError(f"{where}{name}: a secret never stands in this file; accepted: {how}")
         elif name in every:
             raise SettingsError(f"{where}{name}: belongs to the run, not to a target; it stands at the top of the file")
         else:
@@ -296,7 +280,7 @@ def _flag_alone(name: str) -> str | None:
     return f"can only be given as --{name.replace('_', '-')}" if name in FLAGS_ALONE else None
 
 
-def _chosen(flags: _Layer, environ: _Layer, top: _Layer, tables: Mapping[str, _Layer], config: str) -> str | None:
+def _chosen(flags: Layer, environ: Layer, top: Layer, tables: Mapping[str, Layer], config: str) -> str | None:
     """The name of the target table that applies, or None."""
     asked, standing = flags.get("target") or environ.get("target"), top.get("target")
     for given in (asked, standing):
@@ -311,27 +295,20 @@ def _chosen(flags: _Layer, environ: _Layer, top: _Layer, tables: Mapping[str, _L
     if standing is not None:
         return str(standing.value)
     if tables:
-        ways = f"--target, {PREFIX}TARGET or default_target in the file"
-        raise SettingsError(f"{config}: no target is chosen; give {ways}; accepted: {', '.join(tables)}")
+        how = f"--target, {PREFIX}TARGET or default_target in the file"
+        raise SettingsError(f"{config}: no target is chosen; give {how}; accepted: {', '.join(tables)}")
     return None
 
 
-def _refuse_stray(values: _Layer) -> None:
+def _refuse_stray(values: Layer) -> None:
     """Refuse a setting of a target where no base URL says which."""
     for key in KEYS:
         if key.of_target and key.option in values:
             where = values[key.option].where
-            raise SettingsError(f"{where}: belongs to a target, but there is no base URL; {_ways('base-url')}")
+            raise SettingsError(f"{where}: belongs to a target, but there is no base URL; {ways('base-url')}")
 
 
-def _ways(*options: str) -> str:
-    """How to give one of some settings, for an error about a missing one."""
-    keys = [key for key in KEYS if key.option in options]
-    names = [name for key in keys for name in (key.flag, key.variable, key.toml and f"{key.toml} in {FILE}") if name]
-    return "give " + (" or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0])
-
-
-def _profile(given: _Given | None) -> Profile:
+def _profile(given: Given | None) -> Profile:
     if given is None:
         return load("passport", Path())
     try:
@@ -341,8 +318,8 @@ def _profile(given: _Given | None) -> Profile:
 
 
 def _target(
-    values: _Layer,
-    layers: tuple[_Layer, ...],
+    values: Layer,
+    layers: tuple[Layer, ...],
     chosen: str | None,
     profile: Profile,
     environ: Mapping[str, str],
@@ -351,13 +328,13 @@ def _target(
     base = values["base-url"]
     token_path = values["token-path"].value if "token-path" in values else profile.token_path
     if token_path is None:
-        raise SettingsError(f"no token path: the profile {profile.name!r} names none; {_ways('token-path')}")
+        raise SettingsError(f"no token path: the profile {profile.name!r} names none; {ways('token-path')}")
     if "client-id" not in values:
         standing = values.get("target") if chosen is None else None
         unused = f"; {standing.where} does not apply beside {base.where}, --target would" if standing else ""
-        raise SettingsError(f"no client id for the target of {base.where}; {_ways('client-id')}{unused}")
+        raise SettingsError(f"no client id for the target of {base.where}; {ways('client-id')}{unused}")
     if not profile.default_scope and "scope" not in values:
-        raise SettingsError(f"no scope: the profile {profile.name!r} has default_scope = false; {_ways('scope')}")
+        raise SettingsError(f"no scope: the profile {profile.name!r} has default_scope = false; {ways('scope')}")
     bundle = values.get("ca-bundle")
     unauthenticated = Credentials(values["client-id"].value, Secret(""))
     target = replace(
@@ -365,7 +342,7 @@ def _target(
         scope=_value(values, "scope"),
         headers=_lent(values.get("header"), check_header, environ),
         parameters=_lent(values.get("parameter"), check_parameter, environ),
-        ca_bundle=None if bundle is None else str(_readable(bundle, bundle.value)),
+        ca_bundle=None if bundle is None else str(readable(bundle, bundle.value)),
         client_certificate=_client_certificate(values, environ, prompt),
         pins=_value(values, "resolve"),
     )
@@ -375,10 +352,12 @@ def _target(
         reason = "http to a host that is not loopback shows the secret to the network"
         raise SettingsError(f"{base.where}: {reason}; accepted: https, or --allow-plain-http beside it")
     question = f"Client secret of {target.credentials.client_id} at {target.authority}: "
-    return replace(target, credentials=replace(unauthenticated, secret=_secret(layers, environ, prompt, question)))
+    found = clients.secret(layers, environ, prompt, question)
+    further = clients.further(layers, environ, prompt, values["client-id"], target.authority)
+    return replace(target, credentials=replace(unauthenticated, secret=found), clients=further)
 
 
-def _proxy(given: _Given | None, target: Target, environ: Mapping[str, str]) -> Proxy | None:
+def _proxy(given: Given | None, target: Target, environ: Mapping[str, str]) -> Proxy | None:
     """What stands before a target: the proxy that is set, or else that of the environment."""
     if given is None:
         # What the environment says was meant for other machines.
@@ -387,13 +366,13 @@ def _proxy(given: _Given | None, target: Target, environ: Mapping[str, str]) -> 
     if not isinstance(found, Borrowed):
         return found
     try:
-        return proxy.parse(_borrow(found.variable, given.where, environ))
+        return proxy.parse(borrow(found.variable, given.where, environ))
     except SettingsError as error:
         text_ = str(error)
         raise SettingsError(text_ if text_.startswith(given.where) else f"{given.where}: {text_}") from None
 
 
-def _check_pins(given: _Given | None, target: Target) -> None:
+def _check_pins(given: Given | None, target: Target) -> None:
     if given is None:
         return
     if target.pinned(target.port) is None:
@@ -403,16 +382,16 @@ def _check_pins(given: _Given | None, target: Target) -> None:
 
 
 def _client_certificate(
-    values: _Layer, environ: Mapping[str, str], prompt: Callable[[str], str] | None
+    values: Layer, environ: Mapping[str, str], prompt: Callable[[str], str] | None
 ) -> ClientCertificate | None:
     """The certificate to show in TLS handshakes, once it was seen that it can be used."""
     certificate, key = values.get("client-cert"), values.get("client-key")
     if certificate is None:
         if key is not None:
-            raise SettingsError(f"{key.where}: there is no certificate for it; {_ways('client-cert')}")
+            raise SettingsError(f"{key.where}: there is no certificate for it; {ways('client-cert')}")
         return None
     found = ClientCertificate(
-        str(_readable(certificate, certificate.value)), None if key is None else str(_readable(key, key.value))
+        str(readable(certificate, certificate.value)), None if key is None else str(readable(key, key.value))
     )
     asked: list[Secret] = []
 
@@ -427,21 +406,21 @@ def _client_certificate(
     return replace(found, passphrase=asked[-1]) if asked else found
 
 
-def _passphrase(values: _Layer, environ: Mapping[str, str], prompt: Callable[[str], str] | None, name: str) -> Secret:
+def _passphrase(values: Layer, environ: Mapping[str, str], prompt: Callable[[str], str] | None, name: str) -> Secret:
     if "client-key-passphrase" in values:
         found: Secret = values["client-key-passphrase"].value
         return found
     if "client-key-passphrase-env" in values:
         given = values["client-key-passphrase-env"]
-        return Secret(_borrow(given.value, given.where, environ))
+        return Secret(borrow(given.value, given.where, environ))
     if prompt is None:
-        ways = _ways("client-key-passphrase", "client-key-passphrase-env")
-        raise SettingsError(f"the key {shown(name)} is encrypted and has no passphrase; {ways}")
+        how = ways("client-key-passphrase", "client-key-passphrase-env")
+        raise SettingsError(f"the key {shown(name)} is encrypted and has no passphrase; {how}")
     return Secret(prompt(f"Passphrase of {name}: "))
 
 
 def _lent(
-    given: _Given | None, check: Callable[[str, str], tuple[str, str]], environ: Mapping[str, str]
+    given: Given | None, check: Callable[[str, str], tuple[str, str]], environ: Mapping[str, str]
 ) -> tuple[Extra, ...]:
     """The headers or parameters, those that stand in the environment read from there."""
     if given is None:
@@ -452,7 +431,7 @@ def _lent(
             extras.append(extra)
             continue
         where = f"{given.where}.{extra.name}"
-        borrowed = _borrow(extra.variable, where, environ)
+        borrowed = borrow(extra.variable, where, environ)
         try:
             name, value = check(extra.name, borrowed)
         except SettingsError as error:
@@ -461,64 +440,7 @@ def _lent(
     return tuple(extras)
 
 
-def _secret(
-    layers: tuple[_Layer, ...], environ: Mapping[str, str], prompt: Callable[[str], str] | None, question: str
-) -> Secret:
-    """The client secret from the highest layer that says where it is, or from the person at the terminal."""
-    for layer in layers:
-        sources = [option for option in SECRETS if option in layer]
-        if len(sources) > 1:
-            both = " and ".join(layer[option].where for option in sources)
-            raise SettingsError(f"{both} are given together; accepted: one of them")
-        if sources:
-            return _secret_from(sources[0], layer[sources[0]], environ)
-    if prompt is None:
-        raise SettingsError(f"no client secret; {_ways(*SECRETS)}")
-    return Secret(_usable(prompt(question), "the client secret typed in"))
-
-
-def _secret_from(option: str, given: _Given, environ: Mapping[str, str]) -> Secret:
-    if isinstance(given.value, Secret):
-        return given.value
-    if option == "client-secret-env":
-        return Secret(_borrow(given.value, given.where, environ))
-    try:
-        content = read_file(given.folder / given.value)
-    except SettingsError as error:
-        raise SettingsError(f"{given.where}: the file {error}") from None
-    if content.endswith("\n"):
-        content = content[:-1].removesuffix("\r")
-    return Secret(_usable(content, f"{given.where}: the file"))
-
-
-def _borrow(variable: str, where: str, environ: Mapping[str, str]) -> str:
-    """The value of a variable that the file names.
-
-    An error shows the name only where it looks like one: somebody may have put the secret in its place.
-    """
-    name = variable if _VARIABLE.fullmatch(variable) else "that it names"
-    if variable not in environ:
-        raise SettingsError(f"{where}: the environment variable {name} is not set")
-    return _usable(environ[variable], f"{where}: the environment variable {name}")
-
-
-def _usable(value: str, where: str) -> str:
-    try:
-        return text(value)
-    except SettingsError as error:
-        raise SettingsError(f"{where} {error}") from None
-
-
-def _readable(given: _Given, name: str) -> Path:
-    file = given.folder / name
-    try:
-        file.open("rb").close()
-    except OSError as error:
-        raise SettingsError(f"{given.where}: {shown(name)} cannot be read: {error.strerror}") from None
-    return file
-
-
-def _content(given: _Given | None, read: Callable[[Path, str], Content]) -> Content | None:
+def _content(given: Given | None, read: Callable[[Path, str], Content]) -> Content | None:
     """What is read from the file that a setting names."""
     if given is None:
         return None
@@ -528,7 +450,7 @@ def _content(given: _Given | None, read: Callable[[Path, str], Content]) -> Cont
         raise SettingsError(f"{given.where}: {error}") from None
 
 
-def _folder(given: _Given | None) -> Path | None:
+def _folder(given: Given | None) -> Path | None:
     if given is None:
         return None
     folder: Path = given.folder / given.value

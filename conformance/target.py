@@ -6,16 +6,25 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Address, ip_address
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Literal, NoReturn, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+Exposed = Literal["client", "sacrificial", "invented"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 OWN_HEADERS = frozenset(
     {"authorization", "content-type", "content-length", "host", "transfer-encoding", "connection", "origin"}
 )
 OWN_PARAMETERS = frozenset({"grant_type", "client_id", "client_secret", "scope"})
+
+ROLES = ("second", "special", "sacrificial", "unentitled")
+"""Further clients that a target may have: an ordinary one, one whose secret holds characters that form encoding changes
+or a colon, one that may be locked, and one that is not entitled to client_credentials."""
+
+SACRIFICIAL = "sacrificial"
+"""The one of them whose wrong secrets cost nobody anything."""
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/]*)(?P<path>/.*)?", re.DOTALL)
 _AUTHORITY = re.compile(r"(?:\[(?P<literal>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?", re.DOTALL)
@@ -82,6 +91,14 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """A further client that is registered at the endpoint; ``role`` is one of `ROLES`."""
+
+    role: str
+    credentials: Credentials
+
+
+@dataclass(frozen=True, slots=True)
 class Extra:
     """A header or parameter that belongs to the valid request of one target, such as a gateway key."""
 
@@ -135,7 +152,8 @@ class Target:
 
     ``host`` is an A-label name or an IP literal without brackets; ``prefix`` is the path of the base URL without its
     trailing slash; ``ca_bundle`` is the absolute path of a PEM file, or None for the system's roots; ``proxy`` is what
-    stands between, whoever named it; ``pins`` say where to connect instead of asking for the host's address.
+    stands between, whoever named it; ``pins`` say where to connect instead of asking for the host's address;
+    ``clients`` are the further ones, at most one of each role.
     """
 
     name: str
@@ -154,6 +172,18 @@ class Target:
     proxy: Proxy | None = None
     client_certificate: ClientCertificate | None = None
     pins: tuple[Pin, ...] = ()
+    clients: tuple[Client, ...] = ()
+
+    def client(self, role: str) -> Credentials | None:
+        """The client of a role, if one was configured."""
+        return next((client.credentials for client in self.clients if client.role == role), None)
+
+    @property
+    def exposed(self) -> Exposed:
+        """Which client may travel where servers log it: the real one on this machine only."""
+        if self.loopback:
+            return "client"
+        return "invented" if self.client(SACRIFICIAL) is None else "sacrificial"
 
     @property
     def path(self) -> str:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.engine import Inquiry, Run
+    from conformance.gate import Gate
     from conformance.recording import Header, Recording, Writer
-    from conformance.sending import Gate
 
 PROCESSES = 2
 

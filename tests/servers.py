@@ -230,7 +230,8 @@ def decent(request: Asked) -> bytes:
 def endpoint(profile: str = "passport", *defects: str, variant: str | None = None) -> Iterator[Script]:
     """The embedded endpoint as a script that others can wrap."""
     with reference.start(profile, defects=defects, variant=variant, client_id=CLIENT, client_secret=SECRET) as running:
-        yield lambda request: _passed_on(running, request.data)
+        # What the endpoint says of itself is true of its own port alone.
+        yield lambda request: answer(404) if b" /.well-known/" in request.data else _passed_on(running, request.data)
 
 
 def _passed_on(running: Endpoint, data: bytes) -> bytes:

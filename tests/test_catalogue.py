@@ -21,7 +21,7 @@ REQUIREMENTS = tuple(load().requirements.values())
 # The first word of a remedy: an instruction to whoever owns the server.
 INSTRUCTION = (
     "Accept|Add|Answer|Apply|Bind|Bring|Build|Catch|Check|Compare|Cut|Decode|Dispatch|Draw|Drop|Encode|End|Find|Ignore|Join"
-    "|Leave|Look|Lower-case|Map|Parse|Read|Refuse|Remove|Require|Return|Route|Send|Serialise|Set|Split|Stop|Strip"
+    "|Leave|Look|Lower-case|Map|Parse|Publish|Read|Refuse|Remove|Require|Return|Route|Send|Serialise|Set|Split|Stop|Strip"
     "|Switch|Take|Treat|Turn|Validate|Write"
 )
 
@@ -86,7 +86,7 @@ def sentences(requirement: Requirement) -> dict[str, str]:
 def test_every_area_of_the_index_has_requirements_in_ascending_order() -> None:
     catalogue = load()
     areas = [area.name for area in catalogue.areas]
-    assert " ".join(areas) == "REQ AUTH HDR CTYPE GRANT BODY METHOD SUCC ERR CACHE TOKEN WIRE TLS GEN"
+    assert " ".join(areas) == "REQ AUTH HDR CTYPE GRANT BODY METHOD SUCC ERR CACHE TOKEN WIRE TLS LOAD DISC DOC GEN"
     assert list(catalogue.requirements) == sorted(catalogue.requirements, key=lambda id_: (areas.index(id_[:-4]), id_))
     assert {requirement.area for requirement in REQUIREMENTS} == set(areas)
     assert all(id_ == requirement.id for id_, requirement in catalogue.requirements.items())
@@ -136,7 +136,7 @@ def test_sources_lead_to_a_place(requirement: Requirement) -> None:
     for source in requirement.sources:
         if source.text.startswith("RFC"):
             assert re.fullmatch(
-                r"RFC (4648|6585|6749|6750|7519|7617|8259|8725|8996|9068|9110|9111|9112|9325|9700)"
+                r"RFC (4648|6585|6749|6750|7519|7617|8259|8414|8725|8996|9068|9110|9111|9112|9325|9700)"
                 r"(, (section|appendix) [0-9A-Z.]+)?",
                 source.text,
             )
@@ -182,15 +182,21 @@ def test_every_trait_has_a_choice_and_ends_in_unknown() -> None:
 
 def test_flags_sit_where_they_are_meant() -> None:
     undecidable = [requirement.id for requirement in REQUIREMENTS if requirement.undecidable]
-    assert undecidable == ["AUTH-021", "TLS-001", "TLS-002", "TLS-005"]
+    assert undecidable == ["AUTH-021", "TLS-001", "TLS-002", "TLS-005", "LOAD-003"]
     intrusive = [requirement.id for requirement in REQUIREMENTS if requirement.intrusive]
-    assert intrusive == ["AUTH-025", "HDR-008", "BODY-014", "WIRE-016"]
+    assert intrusive == ["AUTH-025", "HDR-008", "BODY-013", "BODY-014", "WIRE-016"]
     on_demand = [requirement.id for requirement in REQUIREMENTS if requirement.on_demand]
-    assert on_demand == [f"WIRE-{number:03}" for number in (5, 6, 7, 8, 9, 11, 12, 20, 21)]
+    edgy = [f"WIRE-{number:03}" for number in (5, 6, 7, 8, 9, 11, 12, 20, 21)]
+    assert on_demand == ["AUTH-037", "BODY-013", *edgy, "LOAD-001", "LOAD-003"]
     edge = [requirement.id for requirement in REQUIREMENTS if requirement.edge]
     assert edge == ["METHOD-006", *(f"WIRE-{number:03}" for number in range(1, 23))]
     assert {requirement.id: requirement.needs for requirement in REQUIREMENTS if requirement.needs} == {
-        "REQ-004": ("scope",)
+        "REQ-004": ("scope",),
+        "AUTH-015": ("special",),
+        "AUTH-029": ("unentitled",),
+        "AUTH-037": ("sacrificial",),
+        "TOKEN-005": ("second",),
+        "LOAD-003": ("sacrificial",),
     }
 
 

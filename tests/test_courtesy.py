@@ -14,11 +14,12 @@ from conformance import __version__, catalogue, embedded, settings
 from conformance.case import built_in
 from conformance.engine import applicable, conduct
 from conformance.expression import USER_AGENT
+from conformance.guessing import tries_wrong_secret
 from conformance.harmless import ROWS, SOURCE, harmless
 from conformance.plan import Binder
 from conformance.profiles import load
 from conformance.properties import generation
-from conformance.request import VALID, encode, tries_wrong_secret
+from conformance.request import VALID, encode
 from conformance.target import Extra, Limits, SettingsError
 from tests.servers import CLIENT, SECRET, decent, endpoint, inquiry, refusal, serving
 from tests.test_cli import command, judged, results
@@ -44,13 +45,19 @@ def agents(request: Asked) -> list[str]:
 
 
 @pytest.mark.parametrize("profile", ["passport", "rfc6749"])
-def test_every_request_names_the_suite_and_the_run_but_one(profile: str) -> None:
+def test_every_request_names_the_suite_and_the_run_but_one_and_those_that_imitate_a_client(profile: str) -> None:
     with endpoint(profile) as script, serving(script) as server:
         run = conduct(inquiry(server, built_in(), profile, limits=PATIENT, scope="read", examples=20))
     name = f"token-conformance/{__version__} (run {run.recording.header.run})"
     assert len(server.asked) > 150
-    unnamed = [request for request in server.asked if agents(request) != [name]]
-    (plain,) = unnamed
+    # On a busy machine a request may arrive too late to be read.
+    unnamed = list({one.data: one for one in server.asked if one.data and agents(one) != [name]}.values())
+    others = ("python-", "Java/", "Go-http-client/", "rest-client/", "curl/", "node")
+    imitating = [request for request in unnamed if any(agent.startswith(others) for agent in agents(request))]
+    assert len(imitating) == (13 if profile == "passport" else 7)
+    # Python's own client has no name; the other request says as little as possible.
+    plain, nameless = sorted((one for one in unnamed if one not in imitating), key=lambda one: len(one.data))
+    assert b"\r\nAccept-Encoding: identity\r\n" in nameless.data
     lines = plain.data.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
     names = [line.partition(b":")[0].decode() for line in lines]
     assert names == ["Host", "Authorization", "Content-Type", "Content-Length"]

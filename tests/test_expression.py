@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from conformance.bindings import Bindings, Inapplicable, Run
 from conformance.expression import (
     CLIENT_ID,
     DOCUMENTED_PATH,
@@ -21,12 +22,9 @@ from conformance.expression import (
     SECRET,
     UNKNOWN_ID,
     UNKNOWN_SECRET,
-    Bindings,
     Credentials,
     Expression,
-    Inapplicable,
     Repeated,
-    Run,
     form,
     form_octets,
     literal,
@@ -41,7 +39,7 @@ PASSPORT = Bindings(
     secret="s3cret",
     exposed_id="made-up",
     exposed_secret="made-up-secret",
-    exposed_is_real=False,
+    exposed_works=False,
     unknown_id="nobody",
     unknown_secret="nothing",
     scope="read",
@@ -116,7 +114,7 @@ def test_what_was_made_from_a_secret_is_known_to_be_one_however_it_was_edited(
 
 
 def test_the_exposed_secret_is_a_secret_where_it_is_the_real_one() -> None:
-    real = replace(PASSPORT, exposed_id="id", exposed_secret="s3cret", exposed_is_real=True)
+    real = replace(PASSPORT, exposed_id="id", exposed_secret="s3cret", exposed_works=True)
     assert secret(EXPOSED_SECRET, real) == b"s3cret"
 
 
@@ -232,7 +230,7 @@ def test_no_representation_shows_a_secret() -> None:
         PASSPORT,
         secret=CANARY,
         exposed_secret=CANARY,
-        exposed_is_real=True,
+        exposed_works=True,
         headers=(("X-Key", CANARY, True),),
         parameters=(("key", CANARY, True),),
     )

@@ -136,9 +136,9 @@ def test_a_header_without_what_judgement_needs_is_told_by_its_name(tmp_path: Pat
     file = tmp_path / "out" / "exchanges.jsonl"
     head, *rest = file.read_text().splitlines()
     header = json.loads(head)
-    del header["settings"]["exposed_is_real"]
+    del header["settings"]["exposed"]
     file.write_text("\n".join((json.dumps(header), *rest)) + "\n")
-    told(command(tmp_path, "judge", "out"), 2, "exposed_is_real")
+    told(command(tmp_path, "judge", "out"), 2, "exposed")
     assert {entry.name for entry in tmp_path.iterdir()} == {"out"}
 
 

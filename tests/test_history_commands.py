@@ -13,9 +13,9 @@ import pytest
 
 from conformance import cli, history, reference, session
 from conformance.engine import Run
+from conformance.gate import Gate
 from conformance.judging import Evidence, Result
 from conformance.report import timeline
-from conformance.sending import Gate
 from tests.runs import recording, results, write
 from tests.servers import CLIENT, SECRET, inquiry
 from tests.test_cli import Done, command, judged

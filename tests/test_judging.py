@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from conformance.request import Template
 
 PASSPORT = profiles.load("passport", Path.cwd())
-CONTRACT = Contract(PASSPORT, "/passport/oauth/token", loopback=True, exposed_is_real=True)
+CONTRACT = Contract(PASSPORT, "/passport/oauth/token", loopback=True, exposed="client")
 OTHER = VALID.with_form("grant_type=other")
 THIRD = VALID.with_form("grant_type=third")
 FACTS = Token(length=35, visible=True, b64token=True, fingerprint="0" * 16)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conformance.expression import CLIENT_ID, SECRET, Bindings, Credentials
+from conformance.bindings import Bindings
+from conformance.expression import CLIENT_ID, SECRET, Credentials
 from conformance.masking import (
     Credential,
     Masked,
@@ -39,7 +40,7 @@ BINDINGS = Bindings(
     secret=CANARY,
     exposed_id=CLIENT,
     exposed_secret=CANARY,
-    exposed_is_real=True,
+    exposed_works=True,
     unknown_id="conformance-unknown-0123456789",
     unknown_secret="invented-0123456789",
     scope=None,

@@ -10,9 +10,10 @@ import pytest
 from conformance import case, profiles, reference
 from conformance.case import Case, own_requirement
 from conformance.expression import CLIENT_ID, EXPOSED_ID, EXPOSED_SECRET, SCOPE, SECRET, UNKNOWN_ID, UNKNOWN_SECRET
+from conformance.guessing import tries_wrong_secret
 from conformance.plan import CONTROL, CONTROL_EVERY, WRONG_SECRETS, Binder, Plan, Stimulus, plan
 from conformance.recording import Header
-from conformance.request import VALID, Template, encode, tries_wrong_secret
+from conformance.request import VALID, Template, encode
 from conformance.sending import Sender
 from conformance.target import Credentials, Extra, Limits, Secret, Target, target_at
 
@@ -173,12 +174,14 @@ def test_no_more_is_sent_than_was_announced(name: str, scope: str | None) -> Non
         assert sender.open().state == "open"
         found = plan(case.built_in(), sender.binder)
         sender.carry_out(found)
+        for series in found.series:
+            sender.series(series)
     assert sender.stopped == ""
     faults = [one for one in seen if one.role == "stimulus" and b"HTTP/1.1 5" in one.received[:12]]
     silent = [one for one in seen if not one.received]
     assert len(seen) <= found.exchanges + len(faults) + len(silent)
     stimuli = [one for one in seen if one.role == "stimulus"]
-    assert len(stimuli) == len(found.ordinary) + len(found.spending) + len(found.intrusive)
+    assert len(stimuli) == len(found.stimuli)
     assert len(seen) >= found.exchanges - len(found.spending)
     assert sum(one.spent for one in seen) == found.wrong_secrets
     assert sum(one.token is not None for one in seen) <= found.tokens
@@ -200,7 +203,7 @@ def test_the_suite_keeps_to_the_budget_of_wrong_secrets(name: str, base_url: str
 def test_off_loopback_the_real_credentials_never_stand_where_servers_log_them(name: str) -> None:
     at = binder(target(REMOTE), name)
     bindings = at.bindings("0" * 16)
-    assert not bindings.exposed_is_real
+    assert not bindings.exposed_works
     for value in (EXPOSED_ID, EXPOSED_SECRET):
         runs = value.runs(bindings)
         assert runs[0].data not in (b"client", b"Ab3-secret")
@@ -228,7 +231,7 @@ def test_each_stimulus_has_an_unknown_client_of_its_own() -> None:
 
 def test_on_loopback_the_exposed_client_is_the_real_one() -> None:
     bindings = binder().bindings("1" * 16)
-    assert (bindings.exposed_id, bindings.exposed_secret, bindings.exposed_is_real) == ("client", "Ab3-secret", True)
+    assert (bindings.exposed_id, bindings.exposed_secret, bindings.exposed_works) == ("client", "Ab3-secret", True)
 
 
 def test_paths_hold_the_prefix_of_the_base_url() -> None:

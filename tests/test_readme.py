@@ -143,10 +143,12 @@ def test_the_command_of_plain_pytest_works(checkout: Path) -> None:
 
 def test_the_settings_file_is_understood(tmp_path: Path) -> None:
     (tmp_path / "conformance.toml").write_text(TOML[0])
-    found = settings.resolve({}, {"STAGING_SECRET": "s" * 12, "GATEWAY_KEY": "k" * 12}, tmp_path)
+    secrets = {"STAGING_SECRET": "s" * 12, "GATEWAY_KEY": "k" * 12, "OTHER_SECRET": "o" * 12}
+    found = settings.resolve({}, secrets, tmp_path)
     assert found.target is not None
     assert (found.target.name, found.target.base_url) == ("staging", "https://staging.example")
     assert [extra.name for extra in found.target.headers] == ["X-Api-Key"]
+    assert [client.role for client in found.target.clients] == ["second"]
 
 
 def test_the_profile_is_understood(tmp_path: Path) -> None:

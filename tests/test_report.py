@@ -13,6 +13,7 @@ import jsonschema_rs
 import pytest
 
 from conformance import case, catalogue, engine, judging, profiles, reference
+from conformance.gate import Gate
 from conformance.plan import Plan, Stimulus
 from conformance.recording import Exchange, Header, Recording
 from conformance.reply import GRANTED, Note, Reply
@@ -21,7 +22,6 @@ from conformance.report.command import repeat
 from conformance.report.terminal import Terminal, summary_line
 from conformance.request import VALID
 from conformance.resources import package_text
-from conformance.sending import Gate
 from conformance.target import Credentials, Extra, Limits, Secret, Target, target_at
 
 SECRET = "s3cr3t-that-nobody-may-see"

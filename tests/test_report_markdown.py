@@ -11,11 +11,11 @@ import pytest
 from markdown_it import MarkdownIt
 
 from conformance import judging
+from conformance.gate import Gate
 from conformance.reply import Note
 from conformance.report import escape
 from conformance.report.markdown import COMMAND, NAMED, SIZE, summary_markdown
 from conformance.report.results import MEANING
-from conformance.sending import Gate
 from tests.test_report import HOSTILE, a_case, endpoint, real, recording, run_of
 
 if TYPE_CHECKING:

@@ -22,7 +22,13 @@ from tests.servers import CLIENT, _passed_on, serving
 CANARY = "c4n4ry+/=%&\"'<>\\ ö:ü€Z9x"
 HEADER = "h34d3r~/%=&'\"#!\\ ;Q7w-k3y"
 PARAMETER = "p4r4m=/%&+\"'{}\\ ä;ß¥Y8v"
-SECRETS = (CANARY, HEADER, PARAMETER)
+FURTHER = {
+    "second": "s3c0nd+/=%&\"'<>\\ ö;K5t-one",
+    "special": "sp3c1al:~+%41&='\"\\ ü:N6r-two",
+    "sacrificial": "l4mb~/%=&'\"#!\\ ß;J2m-three",
+    "unentitled": "un3nt1tl3d=/%&+\"'{}\\ ¥;H4p-four",
+}
+SECRETS = (CANARY, HEADER, PARAMETER, *FURTHER.values())
 ECHOES = ("err-echoes-secret", "auth-challenge-echo", "succ-secret", "err-echoes-body", "err-header-echo")
 PLAIN, BASE64 = 8, 12
 """Octets of a secret, and of its Base64, that give it away."""
@@ -120,6 +126,9 @@ def run(folder: Path, profile: str, *words: str) -> Left:
                 "TOKEN_CONFORMANCE_HEADER": f"X-Api-Key: {HEADER}",
                 "TOKEN_CONFORMANCE_PARAMETER": f"audience={PARAMETER}",
             }
+            for role, secret in FURTHER.items():
+                stem = f"TOKEN_CONFORMANCE_{role.upper()}_CLIENT_"
+                env |= {f"{stem}ID": f"{role}-app", f"{stem}SECRET": secret}
             done = subprocess.run(
                 [*line, "--profile", profile, "--scope", "read", *words],
                 cwd=folder,
@@ -153,6 +162,9 @@ def test_the_run_found_the_echoes_and_tried_near_misses(left: Left) -> None:
     arrived = b"".join(left.sent)
     assert f"X-Api-Key: {HEADER}".encode() in arrived
     assert quote_plus(PARAMETER).encode() in arrived
+    for role, secret in FURTHER.items():
+        pairs = (f"{role}-app:{secret}", f"{role}-app:{quote_plus(secret, safe='*-._')}")
+        assert any(base64.b64encode(pair.encode()) in arrived for pair in pairs)
     assert len(left.tokens) > 20
     assert set(left.written) == {
         *(f"out/{name}" for name in FILES),

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance import case, connection, embedded, engine
+from conformance.bindings import Inapplicable
 from conformance.case import built_in
-from conformance.expression import Inapplicable
 from conformance.plan import Binder
 from conformance.profiles import load
 from conformance.report.terminal import Terminal

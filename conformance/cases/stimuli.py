@@ -1,7 +1,15 @@
 """Requests that several cases look at; each is sent once a run."""
 
-from conformance.expression import CLIENT_ID, SECRET, UNKNOWN_ID, UNKNOWN_SECRET
-from conformance.request import FORM, VALID
+from conformance.expression import (
+    CLIENT_ID,
+    SACRIFICIAL_ID,
+    SACRIFICIAL_SECRET,
+    SECRET,
+    UNKNOWN_ID,
+    UNKNOWN_SECRET,
+    Expression,
+)
+from conformance.request import FORM, VALID, Template
 
 # Client authentication
 
@@ -27,6 +35,15 @@ UNKNOWN_IN_BODY = NO_CREDENTIALS.adding_parameters(
 
 OTHER_SCHEME = VALID.replacing("Authorization", "Foo bar")
 """An authentication scheme that nobody has."""
+
+SACRIFICED = VALID.authorized(SACRIFICIAL_SECRET, SACRIFICIAL_ID)
+"""The valid request of the client that may be locked."""
+
+
+def posting(client_id: Expression, secret: Expression) -> Template:
+    """The valid request of a client whose credentials stand in the body instead of Authorization."""
+    return NO_CREDENTIALS.adding_parameters("client_id=" + client_id.form(), "client_secret=" + secret.form())
+
 
 # Content-Type
 

@@ -1,13 +1,25 @@
 """Client authentication: which way of presenting the right credentials is taken, and which is not."""
 
 from conformance.case import case
-from conformance.cases.stimuli import BODY_CREDENTIALS, NO_CREDENTIALS, OTHER_SCHEME, RIGHT_IN_BODY
+from conformance.cases.stimuli import (
+    BODY_CREDENTIALS,
+    NO_CREDENTIALS,
+    OTHER_SCHEME,
+    RIGHT_IN_BODY,
+    SACRIFICED,
+    posting,
+)
 from conformance.expression import (
     CLIENT_ID,
     EXPOSED_ID,
     EXPOSED_SECRET,
     READ_RAW,
+    SCOPE,
     SECRET,
+    SPECIAL_ID,
+    SPECIAL_SECRET,
+    UNENTITLED_ID,
+    UNENTITLED_SECRET,
     UNKNOWN_ID,
     UNKNOWN_SECRET,
     Credentials,
@@ -16,6 +28,7 @@ from conformance.reply import (
     GRANTED,
     INVALID_CLIENT,
     INVALID_REQUEST,
+    INVALID_SCOPE,
     REDIRECTED,
     REFUSED,
     SUCCESS,
@@ -24,6 +37,7 @@ from conformance.reply import (
     Note,
     Outcome,
     Reply,
+    error,
     every,
     refused,
 )
@@ -32,6 +46,9 @@ from conformance.request import VALID
 BARE = VALID.replacing("Authorization", (CLIENT_ID + ":" + SECRET).base64())
 PAIR = Credentials(CLIENT_ID, SECRET)
 UNKNOWN = Credentials(UNKNOWN_ID, UNKNOWN_SECRET)
+UNENTITLED = VALID.authorized(UNENTITLED_SECRET, UNENTITLED_ID)
+UNAUTHORIZED = error("unauthorized_client")
+SPECIAL_IN_BODY = posting(SPECIAL_ID, SPECIAL_SECRET)
 WRONG_IN_BODY = "client_secret=" + (SECRET + "x").form()
 
 OTHER_CODE = Outcome(
@@ -89,17 +106,49 @@ def test_nobody_gets_a_token(missing: Reply, judge: Judgement) -> None:
         judge.trait("credentials.missing", str(missing.status))
 
 
+def configured_rightly(posted: Reply, body: Reply, judge: Judgement) -> bool:
+    """Whether a refusal of the special client can be the server's fault.
+
+    It is none where credentials in the body work for the client under test, and those of the special one do not: in
+    the body nothing separates or encodes them otherwise.
+    """
+    if not (body.was(GRANTED) and posted.usable and not posted.granted):
+        return True
+    judge.cannot_tell("the special client is refused with its credentials in the body, too: check its secret")
+    return False
+
+
+@case(
+    "AUTH-015",
+    colon=VALID.authorized(SPECIAL_SECRET.with_colon(), SPECIAL_ID),
+    posted=SPECIAL_IN_BODY,
+    body=BODY_CREDENTIALS,
+)
+def test_a_colon_may_stand_in_the_secret(colon: Reply, posted: Reply, body: Reply, judge: Judgement) -> None:
+    if colon.granted or configured_rightly(posted, body, judge):
+        colon.must_be(GRANTED)
+
+
 @case(
     "AUTH-016",
     encoded=VALID.replacing("Authorization", "Basic " + (CLIENT_ID.form() + ":" + SECRET.special_form()).base64()),
+    special=VALID.replacing(
+        "Authorization", "Basic " + (SPECIAL_ID.form() + ":" + SPECIAL_SECRET.special_form()).base64()
+    ),
     needless=VALID.authorized(client_id=CLIENT_ID.needless_form()),
+    posted=SPECIAL_IN_BODY,
+    body=BODY_CREDENTIALS,
 )
-def test_basic_credentials_are_form_decoded(encoded: Reply, needless: Reply, judge: Judgement) -> None:
+def test_basic_credentials_are_form_decoded(
+    encoded: Reply, special: Reply, needless: Reply, posted: Reply, body: Reply, judge: Judgement
+) -> None:
     if encoded.absent == READ_RAW and judge.contract.profile.basic_encoding == "auto":
         expected, actual = "a token for a form-encoded id and secret", "a refusal, and a token for what is not encoded"
         judge.notes.append(Note("unmet", expected, actual, encoded.name))
     else:
         encoded.must_be(GRANTED)
+        if special.granted or configured_rightly(posted, body, judge):
+            special.must_be(GRANTED)
     needless.shows("basic.percent_decoding", granted="decoded", refused="literal")
 
 
@@ -136,11 +185,14 @@ def test_a_client_id_beside_authorization_does_no_harm(same: Reply, other: Reply
 @case(
     "AUTH-021",
     uri=NO_CREDENTIALS.with_query("client_id=" + EXPOSED_ID.form() + "&client_secret=" + EXPOSED_SECRET.form()),
+    sacrificed=SACRIFICED,
 )
-def test_credentials_in_the_uri_do_not_authenticate(uri: Reply, judge: Judgement) -> None:
+def test_credentials_in_the_uri_do_not_authenticate(uri: Reply, sacrificed: Reply, judge: Judgement) -> None:
     uri.must_be(REFUSED, fail=GRANTED)
-    if not judge.contract.exposed_is_real:
+    if judge.contract.exposed == "invented":
         judge.cannot_tell("off this machine only an invented client goes into a URI, so a refusal proves little")
+    elif judge.contract.exposed == "sacrificial" and not sacrificed.granted:
+        judge.cannot_tell("the sacrificial client is refused in Authorization, too, so a refusal proves little")
 
 
 @case(
@@ -179,6 +231,19 @@ def test_two_lines_are_answered_cleanly(alike: Reply, right_first: Reply, right_
 def test_other_spellings_of_base64_are_accepted_or_refused(unpadded: Reply, url_safe: Reply) -> None:
     every(unpadded, url_safe).must_be(GRANTED | REFUSED)
     url_safe.shows("base64.alphabet", granted="both", refused="standard")
+
+
+@case(
+    "AUTH-029",
+    asked=UNENTITLED,
+    scoped=UNENTITLED.adding_parameters("scope=" + SCOPE.form()),
+    posted=posting(UNENTITLED_ID, UNENTITLED_SECRET),
+    named=NO_CREDENTIALS.adding_parameters("client_id=" + UNENTITLED_ID.form()),
+)
+def test_a_client_without_the_grant_gets_no_token(asked: Reply, scoped: Reply, posted: Reply, named: Reply) -> None:
+    asked.must_be(UNAUTHORIZED, observe=INVALID_CLIENT)
+    scoped.must_be(UNAUTHORIZED | INVALID_SCOPE, observe=INVALID_CLIENT)
+    every(posted, named).must_be(UNAUTHORIZED | INVALID_CLIENT | INVALID_REQUEST)
 
 
 @case(

@@ -4,7 +4,7 @@ from conformance.case import case
 from conformance.cases.stimuli import NO_GRANT_TYPE
 from conformance.cases.test_grant_type import CRASHED, by_default, granting
 from conformance.cases.test_scope import stated
-from conformance.expression import SCOPE, form, literal
+from conformance.expression import SCOPE, Counted, Repeated, form, literal
 from conformance.reply import (
     BARE_400,
     GRANTED,
@@ -165,6 +165,16 @@ def test_semicolons_do_not_separate_and_marks_are_not_skipped(
 @case("BODY-012", printed=VALID.with_body("grant_type: client_credentials\n"), missing=NO_GRANT_TYPE)
 def test_the_printed_body_counts_as_one_without_grant_type(printed: Reply, missing: Reply) -> None:
     must_count_as_missing(printed, missing, INVALID_REQUEST | BARE_400)
+
+
+@case(
+    "BODY-013",
+    repeated=VALID.adding_parameters(Repeated(b"x=", 1 << 19)),
+    many=VALID.adding_parameters(Counted(b"p%d=1", 10_000, b"&")),
+    long=VALID.adding_parameters(literal("x=") + Repeated(b"v", 256 << 10)),
+)
+def test_large_bodies_are_answered_cleanly(repeated: Reply, many: Reply, long: Reply) -> None:
+    every(repeated, many, long).must_be(CLEAN)
 
 
 @case(

@@ -8,9 +8,11 @@ from typing import Any
 from conformance.case import case, cases_in
 from conformance.cases import test_content_type as content_type
 from conformance.cases import test_header_fields as header_fields
+from conformance.cases.stimuli import BODY_CREDENTIALS, posting
 from conformance.cases.test_success_answers import granted, objects
+from conformance.expression import SECOND_ID, SECOND_SECRET
 from conformance.recording import Token
-from conformance.reply import Answer, Judgement
+from conformance.reply import GRANTED, Answer, Judgement, Reply
 from conformance.request import VALID
 from conformance.tokens import changing
 
@@ -38,6 +40,9 @@ REPEATED = tuple(
     for template in one.templates
 )
 """The valid request in other spellings, sent for other cases anyway: a server gives each what it gives that one."""
+
+SECOND = VALID.authorized(SECOND_SECRET, SECOND_ID)
+SECOND_IN_BODY = posting(SECOND_ID, SECOND_SECRET)
 
 _DIGESTS = {VALID.digest, *(template.digest for template in REPEATED)}
 _AGES = 1e15
@@ -147,6 +152,24 @@ def test_a_token_lives_for_an_hour_or_less(judge: Judgement) -> None:
         return f"expires_in above {most}" if (lifetime(answer) or 0) > most else None
 
     judge.each(stating, f"expires_in: {most} or less", flaw, nothing="no answer states expires_in in seconds")
+
+
+@case("TOKEN-005", other=SECOND, posted=SECOND_IN_BODY, also=(BODY_CREDENTIALS,))
+def test_two_clients_never_get_one_token(other: Reply, posted: Reply, judge: Judgement) -> None:
+    if other.usable and not other.granted:
+        judge.cannot_tell("the second client is refused: check its secret")
+        return
+    other.must_be(GRANTED)
+    own = {SECOND.digest, SECOND_IN_BODY.digest}
+    foreign = {one.token.fingerprint for one in judge.issued if one.token and one.exchange.template not in own}
+
+    def flaw(answer: Answer) -> str | None:
+        shared = answer.token is not None and answer.token.fingerprint in foreign
+        return "a token that another client got as well" if shared else None
+
+    theirs = [reply.answer for reply in (other, posted) if reply.granted and reply.answer is not None]
+    if theirs:
+        judge.each(theirs, "a token that no other client has", flaw)
 
 
 @case("TOKEN-006")

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from conformance.resources import PACKAGE
+from conformance.target import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -91,7 +92,8 @@ class Requirement:
         on_demand: its stimuli go to other hosts than this machine only where it is included by name.
         edge: it judges the HTTP server in front of the endpoint, which has a verdict of its own.
         joins: requirements whose finding it repeats when the same answer fails both.
-        needs: optional settings without which it is not applicable.
+        repeats: requirements whose request it sends in another form, so that the same answer to both is one finding.
+        needs: optional settings without which it is not applicable: ``scope``, or the role of a further client.
     """
 
     id: str
@@ -114,6 +116,7 @@ class Requirement:
     edge: bool
     joins: tuple[str, ...]
     needs: tuple[str, ...]
+    repeats: tuple[str, ...] = ()
 
     @property
     def unmet(self) -> Unmet:
@@ -240,9 +243,10 @@ _OPTIONAL_ROW_KEYS: Mapping[str, type] = {
     "edge": bool,
     "joins": list,
     "needs": list,
+    "repeats": list,
 }
 _PROFILES = ("passport", "rfc6749")
-_NEEDS = ("scope",)
+_NEEDS = ("scope", *ROLES)
 _TYPE_NAMES: Mapping[type, str] = {
     str: "a string that is not empty",
     int: "a whole number",
@@ -290,6 +294,7 @@ def _requirement(id_: str, row: Any, area: str, edition: int) -> Requirement:
         edge=row.get("edge", False),
         joins=_words(row["joins"], f"{where}: joins") if "joins" in row else (),
         needs=_chosen(row, "needs", _NEEDS, where),
+        repeats=_words(row["repeats"], f"{where}: repeats") if "repeats" in row else (),
     )
 
 
@@ -345,10 +350,11 @@ def _check_across(requirements: Mapping[str, Requirement]) -> None:
             if trait in owner:
                 raise CatalogueError(f"{where}: traits: {trait} is declared by {owner[trait]} already")
             owner[trait] = requirement.id
-        for other in requirement.joins:
-            if other == requirement.id:
-                raise CatalogueError(f"{where}: joins: a row does not join itself")
-            _one_of(other, tuple(requirements), f"{where}: joins", listed=False)
+        for key, others in (("joins", requirement.joins), ("repeats", requirement.repeats)):
+            if requirement.id in others:
+                raise CatalogueError(f"{where}: {key}: a row does not {key.removesuffix('s')} itself")
+            for other in others:
+                _one_of(other, tuple(requirements), f"{where}: {key}", listed=False)
 
 
 def _file(area: str) -> str:

@@ -6,29 +6,53 @@ from typing import TYPE_CHECKING
 
 from conformance.case import case
 from conformance.expression import visible
+from conformance.properties.spelling import JOINT
 
 if TYPE_CHECKING:
     from conformance.reply import Answer, Judgement
 
+EVERY = ("description", "spelling", "near_miss")
+"""Every source of generated requests."""
+
 NONE_DRAWN = "no request was generated (--examples 0)"
+
+
+def culprits(answer: Answer, alone: set[str]) -> str:
+    """What a request deviates in, in words, and of that nothing else than what shows the same alone.
+
+    Args:
+        answer: the answer to it.
+        alone: single deviations that show it.
+    """
+    parts = answer.exchange.how.split(JOINT)
+    shown = [part for part in parts if part in alone] or parts
+    return " and ".join(part.partition(" ")[2] for part in shown)
 
 
 @case("GEN-001", generated=("spelling",))
 def test_every_legal_spelling_is_granted(judge: Judgement) -> None:
     spelled = [answer for answer in judge.answers if answer.exchange.role == "spelling"]
-    alone = {answer.exchange.how for answer in spelled if ";" not in answer.exchange.how and not answer.granted}
+    alone = {answer.exchange.how for answer in spelled if JOINT not in answer.exchange.how and not answer.granted}
 
     def flaw(answer: Answer) -> str | None:
-        if answer.granted or answer.rate_limited:
-            return None
-        how = answer.exchange.how
-        culprits = [part for part in how.split("; ") if part in alone] or [how]
-        return f"{answer.words()} for {' and '.join(part.partition(' ')[2] for part in culprits)}"
+        right = answer.granted or answer.rate_limited
+        return None if right else f"{answer.words()} for {culprits(answer, alone)}"
 
     judge.each(spelled, "a token for every legal spelling of the valid request", flaw, nothing=NONE_DRAWN)
 
 
-@case("GEN-003", generated=("description", "spelling"))
+@case("GEN-002", generated=("near_miss",))
+def test_no_near_miss_is_granted(judge: Judgement) -> None:
+    missing = [answer for answer in judge.answers if answer.exchange.role == "near_miss"]
+    alone = {answer.exchange.how for answer in missing if JOINT not in answer.exchange.how and answer.granted}
+
+    def flaw(answer: Answer) -> str | None:
+        return f"a token for {culprits(answer, alone)}" if answer.granted else None
+
+    judge.each(missing, "no token for any request that is wrong in a place or two", flaw, nothing=NONE_DRAWN)
+
+
+@case("GEN-003", generated=EVERY)
 def test_no_generated_request_gets_a_server_error(judge: Judgement) -> None:
     def flaw(answer: Answer) -> str | None:
         unimplemented = answer.status == 501 and not answer.exchange.sent.startswith(b"POST ")
@@ -37,7 +61,7 @@ def test_no_generated_request_gets_a_server_error(judge: Judgement) -> None:
     judge.each(_generated(judge), "a status below 500 for every generated request", flaw, nothing=NONE_DRAWN)
 
 
-@case("GEN-004", generated=("description", "spelling"))
+@case("GEN-004", generated=EVERY)
 def test_every_generated_request_is_answered_in_time(judge: Judgement) -> None:
     def flaw(answer: Answer) -> str | None:
         return None if answer.answered else answer.words()
@@ -45,7 +69,7 @@ def test_every_generated_request_is_answered_in_time(judge: Judgement) -> None:
     judge.each(_generated(judge), "an answer within the timeout to every generated request", flaw, nothing=NONE_DRAWN)
 
 
-@case("GEN-005", generated=("description", "spelling"))
+@case("GEN-005", generated=EVERY)
 def test_no_answer_to_a_generated_request_holds_a_secret(judge: Judgement) -> None:
     def flaw(answer: Answer) -> str | None:
         if answer.echoes:

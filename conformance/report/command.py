@@ -26,7 +26,7 @@ _DEFAULT_EXAMPLES, _DEFAULT_SEED, _DEFAULT_REMOTE_RPS = 100, 1, 20.0
 def repeat(run: Run, case_id: str) -> str:
     """The command line that judges one case of a run again.
 
-    No secret stands in it: that of the client comes from the environment, and where a header or a parameter is secret,
+    No secret stands in it: those of clients come from the environment, and where a header or a parameter is secret,
     all of them do, in variables that are named after them.
 
     Args:
@@ -43,7 +43,7 @@ def repeat(run: Run, case_id: str) -> str:
         words += ["--examples", str(inquiry.examples)]
     if inquiry.fail_on != "must":
         words += ["--fail-on", inquiry.fail_on]
-    return " ".join((*_environment(inquiry), shlex.join(words)))
+    return " ".join((*_environment(inquiry), *_clients(inquiry, case_id), shlex.join(words)))
 
 
 def _companions(run: Run, case_id: str) -> list[str]:
@@ -134,6 +134,18 @@ def _environment(inquiry: Inquiry) -> Iterator[str]:
         entries = [_entry(extra, separator) for extra in extras]
         value = entries[0] if len(entries) == 1 else f"\"$(printf '%s\\n' {' '.join(entries)})\""
         yield f"TOKEN_CONFORMANCE_{variable}={value}"
+
+
+def _clients(inquiry: Inquiry, case_id: str) -> Iterator[str]:
+    """The further clients that a case asks as."""
+    target = inquiry.target
+    cases = (case for case in inquiry.cases if case.id == case_id and not target.embedded)
+    symbols = frozenset[str]().union(*(template.symbols for case in cases for template in case.templates))
+    for client in target.clients:
+        exposed = client.role == target.exposed and "exposed_id" in symbols
+        if exposed or f"{client.role}_id" in symbols:
+            client_id = shlex.quote(client.credentials.client_id)
+            yield f"TOKEN_CONFORMANCE_{client.role.upper()}_CLIENT_ID={client_id}"
 
 
 def _entry(extra: Extra, separator: str) -> str:

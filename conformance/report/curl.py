@@ -8,7 +8,18 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from conformance.expression import Credentials, Edited, Expression, Joined, Literal, Repeated, Symbol, Word, form_octets
+from conformance.expression import (
+    Credentials,
+    Edited,
+    Expression,
+    Joined,
+    Literal,
+    OfClient,
+    Repeated,
+    Symbol,
+    Word,
+    form_octets,
+)
 from conformance.request import VALID
 from conformance.target import Secret
 
@@ -20,6 +31,13 @@ if TYPE_CHECKING:
     from conformance.target import Extra, Target
 
 SECRET_VARIABLE = "TOKEN_CONFORMANCE_CLIENT_SECRET"  # noqa: S105 - the name of a variable, not a secret
+
+
+def secret_variable(role: str) -> str:
+    """The name of the variable that holds the secret of a further client."""
+    return f"TOKEN_CONFORMANCE_{role.upper()}_CLIENT_SECRET"
+
+
 FORM_ENCODED = (
     f"The server may read form-encoded credentials: put the secret into {SECRET_VARIABLE} in that spelling "
     "if it has other characters than letters, digits and *-._"
@@ -117,7 +135,8 @@ class _Command:
             raise _Unsayable("Host is missing, which it always sends")
         for line in template.fields:
             yield from self._field(line, template)
-        for extra in self._target.headers:
+        guarded = template.elsewhere or template.transport is not None
+        for extra in (one for one in self._target.headers if not (guarded and isinstance(one.value, Secret))):
             yield from ("-H", _word([_Piece(f"{extra.name}: "), *_value(extra)]))
         if "user-agent" not in lower:
             yield from ("-H", "User-Agent:")
@@ -171,6 +190,8 @@ class _Command:
                 found = [_Piece(_text(data, times, body=body))]
             case Symbol(name):
                 found = self._symbol(name)
+            case OfClient(role, part):
+                found = self._of_client(role, part)
             case Joined(parts):
                 found = [piece for part in parts for piece in self._pieces(part, body=body)]
             case Credentials(client_id, secret, scheme):
@@ -187,28 +208,40 @@ class _Command:
         return found
 
     def _symbol(self, name: str) -> list[_Piece]:
-        target, exposed = self._target, self._target.loopback
+        target = self._target
+        exposed = {"client": target.credentials, "invented": None}.get(target.exposed, target.client(target.exposed))
         basic = self._inquiry.profile.authorization == "basic"
         own = self._inquiry.profile.token_path or target.token_path
         known = {
             "client_id": target.credentials.client_id,
-            "exposed_id": target.credentials.client_id if exposed else _NOBODY,
+            "exposed_id": exposed.client_id if exposed is not None else _NOBODY,
             "unknown_id": _NOBODY,
             "unknown_secret": _INVENTED,
             "scope": target.scope or "",
             "host": target.authority,
             "path": target.path,
             "documented_path": target.prefix + own,
+            "origin": f"{target.scheme}://{target.authority}",
+            "prefix": target.prefix,
+            "folder": target.path.rpartition("/")[0],
             "scheme": "Basic " if basic else "",
             "user_agent": "token-conformance",
         }
-        if name == "secret" or (name == "exposed_secret" and exposed):
+        if name == "secret" or (name == "exposed_secret" and target.exposed == "client"):
             return [_Piece(f'"${SECRET_VARIABLE}"', live=True)]
         if name == "exposed_secret":
-            return [_Piece(_INVENTED)]
+            return [_Piece(_INVENTED)] if exposed is None else self._of_client(target.exposed, "secret")
         if name not in known:
             raise _Unsayable(_OURS)
         return [_Piece(_text(known[name].encode(), body=False))]
+
+    def _of_client(self, role: str, part: str) -> list[_Piece]:
+        credentials = self._target.client(role)
+        if credentials is None:
+            raise _Unsayable(f"no {role} client is configured")
+        if part == "secret":
+            return [_Piece(f'"${secret_variable(role)}"', live=True)]
+        return [_Piece(_text(credentials.client_id.encode(), body=False))]
 
     def _edited(self, inner: Expression, edit: str) -> list[_Piece]:
         pieces = self._pieces(inner, body=edit == "base64")
@@ -225,7 +258,7 @@ class _Command:
             case "form" | "percent_encoded" if not secret:
                 spelled = form_octets("".join(piece.text for piece in pieces).encode()).decode()
                 return [_Piece(spelled if edit == "form" else spelled.replace("+", "%20"))]
-            case "form" if len(pieces) == 1:
+            case "form" | "present" if len(pieces) == 1:
                 return pieces
         raise _Unsayable("the shell would have to edit the secret octet by octet")
 

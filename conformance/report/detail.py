@@ -63,7 +63,7 @@ def _facts(verdict: Verdict, run: Run) -> Iterator[str]:
         (
             ("Verdict", text(verdict.verdict.replace("_", " "))),
             ("Reason", "" if told else text(verdict.reason)),
-            ("Subject", text(verdict.subject) if finding else ""),
+            ("Subject", text(verdict.subject) if finding or verdict.subject == "document" else ""),
             ("Expected", text(verdict.expected)),
             ("Actual", text(verdict.actual)),
             ("Changed line", _block(verdict.changed)),

@@ -69,7 +69,7 @@ class Terminal:
         for reason, number in _tally(plan.skipped.values()):
             self._field("left out", f"{number} {'stimulus' if number == 1 else 'stimuli'}: {reason}")
         if self._verbose:
-            for stimulus in (*plan.ordinary, *plan.spending, *plan.intrusive):
+            for stimulus in plan.stimuli:
                 self._line(f"{stimulus.label}{' (a wrong secret of the client)' if stimulus.spends else ''}")
 
     def begin(self, inquiry: Inquiry, plan: Plan) -> None:
@@ -133,9 +133,10 @@ class Terminal:
     def _begin(self, inquiry: Inquiry, plan: Plan) -> None:
         self._who(inquiry)
         cases, wrong = results.counted(len(inquiry.cases), "case"), min(plan.wrong_secrets, WRONG_SECRETS)
+        lost = f" and up to {plan.sacrificed} of the one that may be locked" if plan.sacrificed else ""
         self._field(
             "sends",
-            f"{cases}: about {plan.exchanges} exchanges, {wrong} with a wrong secret of the client, "
+            f"{cases}: about {plan.exchanges} exchanges, {wrong} with a wrong secret of the client{lost}, "
             f"at most {plan.tokens} tokens; what fails is sent once more",
         )
 
