@@ -247,8 +247,13 @@ def conduct(
     if record is not None:
         writer = Writer(record, sender.recording().header)
     gate, fault = Gate("closed", "the run was interrupted before the first answer"), ""
+    evidence: judging.Evidence | None = None
     try:
-        gate = _sent(inquiry, sender)
+        gate = sender.open()
+        if gate.state == "open":
+            evidence = _observe(inquiry, sender)
+        else:
+            sender.stop(gate.reason)
         ended()
     except KeyboardInterrupt:
         sender.stop(INTERRUPTED)
@@ -259,17 +264,8 @@ def conduct(
         ended()
         if writer is not None:
             fault = _closed(writer, sender) or fault
-    return replace(judged(inquiry, sender.recording(), gate, finished=time.time()), fault=fault)
-
-
-def _sent(inquiry: Inquiry, sender: Sender) -> Gate:
-    """Sends everything, and says what the first controls did."""
-    gate = sender.open()
-    if gate.state == "open":
-        _observe(inquiry, sender)
-    else:
-        sender.stop(gate.reason)
-    return gate
+    run = judged(inquiry, sender.recording(), gate, finished=time.time(), evidence=evidence)
+    return replace(run, fault=fault)
 
 
 def _closed(writer: Writer, sender: Sender) -> str:
@@ -281,7 +277,9 @@ def _closed(writer: Writer, sender: Sender) -> str:
     return ""
 
 
-def judged(inquiry: Inquiry, recording: Recording, gate: Gate, *, finished: float) -> Run:
+def judged(
+    inquiry: Inquiry, recording: Recording, gate: Gate, *, finished: float, evidence: judging.Evidence | None = None
+) -> Run:
     """The run that a recording shows, whether it was just made or read from a file.
 
     Args:
@@ -289,8 +287,10 @@ def judged(inquiry: Inquiry, recording: Recording, gate: Gate, *, finished: floa
         recording: what was observed.
         gate: what the first controls said.
         finished: seconds since the epoch.
+        evidence: what is known already of the recording, or of a part of it.
     """
-    evidence = judging.Evidence(recording, inquiry.known)
+    if evidence is None or evidence.recording != recording:
+        evidence = judging.Evidence(recording, inquiry.known)
     closed = judging.closed(evidence)
     agreed = contract(inquiry.profile, recording.header)
     where = waivers.scope(inquiry.target.name, inquiry.profile.name, recording.header.started)
@@ -306,32 +306,43 @@ def judged(inquiry: Inquiry, recording: Recording, gate: Gate, *, finished: floa
     return Run(inquiry, recording, gate, result, evidence, finished)
 
 
-def _observe(inquiry: Inquiry, sender: Sender) -> None:
-    """Sends everything that is planned, and what failed once more."""
+def _observe(inquiry: Inquiry, sender: Sender) -> judging.Evidence:
+    """Sends everything that is planned, and what failed once more; returns what is known in the end."""
     chosen = planned(inquiry, sender)
     generated: dict[str, Stimulus] = {}
     if chosen.generate is not None:
         chosen = replace(chosen, generate=_remembering(chosen.generate, generated))
     sender.carry_out(chosen)
-    # A second round repeats what only the exchanges of the first one showed.
-    if _confirm(inquiry, sender, chosen, generated):
-        _confirm(inquiry, sender, chosen, generated)
-    if chosen.series:
-        for series in chosen.series:
-            _send_series(inquiry, sender, series)
-        inspecting = tuple(case for case in inquiry.cases if case.inspects)
-        _confirm(replace(inquiry, cases=inspecting), sender, chosen, generated)
+    evidence = _confirmed(inquiry, sender, chosen, generated, _known(inquiry, sender))
+    if not chosen.series:
+        return evidence
+    _send_series(inquiry, sender, chosen.series)
+    inspecting = replace(inquiry, cases=tuple(case for case in inquiry.cases if case.inspects))
+    return _confirmed(inspecting, sender, chosen, generated, _known(inquiry, sender, evidence))
 
 
-def _send_series(inquiry: Inquiry, sender: Sender, series: PlannedSeries) -> None:
-    """Sends a series, and all of it once more where its case failed: what it shows, one of its copies need not."""
-    sender.series(series)
-    if series.series.locks:
-        return
-    evidence = judging.Evidence(sender.recording(), inquiry.known)
-    case = next(case for case in inquiry.cases if case.id == series.case)
-    if judging.judge(case, evidence, contract(inquiry.profile, evidence.recording.header)).verdict == "failed":
-        sender.series(series, attempt=2)
+def _known(inquiry: Inquiry, sender: Sender, before: judging.Evidence | None = None) -> judging.Evidence:
+    """What was observed so far; what was known before, as long as nothing has been added."""
+    recording = sender.recording()
+    unchanged = before is not None and before.recording == recording
+    return before if unchanged and before is not None else judging.Evidence(recording, inquiry.known)
+
+
+def _send_series(inquiry: Inquiry, sender: Sender, several: Sequence[PlannedSeries]) -> None:
+    """Sends series, and all of one once more where its case failed: what it shows, one of its copies need not."""
+    gentle = [one for one in several if not one.series.locks]
+    for one in gentle:
+        sender.series(one)
+    if gentle:
+        evidence = _known(inquiry, sender)
+        agreed = contract(inquiry.profile, evidence.recording.header)
+        cases = {case.id: case for case in inquiry.cases}
+        for one in gentle:
+            if judging.judge(cases[one.case], evidence, agreed).verdict == "failed":
+                sender.series(one, attempt=2)
+    for one in several:
+        if one.series.locks:
+            sender.series(one)
 
 
 def _remembering(
@@ -362,12 +373,27 @@ def contract(profile: Profile, header: Header) -> Contract:
     )
 
 
-def _confirm(inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str, Stimulus]) -> bool:
-    """Sends once more what a failure rests on, and takes failing generated requests apart; says whether it sent any."""
+def _confirmed(
+    inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str, Stimulus], evidence: judging.Evidence
+) -> judging.Evidence:
+    """Sends once more what failures rest on; returns what is known then."""
+    # A second round repeats what only the exchanges of the first one showed.
+    for _ in range(2):
+        _confirm(inquiry, sender, chosen, generated, evidence)
+        later = _known(inquiry, sender, evidence)
+        if later is evidence:
+            break
+        evidence = later
+    return evidence
+
+
+def _confirm(
+    inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str, Stimulus], evidence: judging.Evidence
+) -> None:
+    """Sends once more what a failure rests on, and takes failing generated requests apart."""
     known = {stimulus.digest: stimulus for stimulus in chosen.stimuli}
     known |= generated
     known[VALID.digest] = CONTROL
-    evidence = judging.Evidence(sender.recording(), inquiry.known)
     agreed = contract(inquiry.profile, evidence.recording.header)
     templates = {exchange.number: exchange.template for exchange in evidence.recording.exchanges}
     repeat: dict[str, Stimulus] = {}
@@ -388,7 +414,6 @@ def _confirm(inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str
             sender.send(part)
     if parts:
         sender.control()
-    return bool(repeat)
 
 
 def _parts(failed: Iterable[Stimulus]) -> list[Stimulus]:

@@ -100,6 +100,7 @@ class Evidence:
 
     def __init__(self, recording: Recording, cases: Iterable[Case]) -> None:
         self.recording = recording
+        self.judged: dict[tuple[int, int], tuple[Case, Contract, Verdict]] = {}
         self._exchanges = {exchange.number: exchange for exchange in recording.exchanges}
         cases = tuple(cases)
         every = [one for case in cases for one in case.templates]
@@ -277,6 +278,16 @@ def judge(case: Case, evidence: Evidence, contract: Contract, attempt: int = 1) 
         contract: what the target claims.
         attempt: 1, or 2 to look at the repeated exchanges; an invariant then sees nothing else.
     """
+    # The evidence on which nothing had to be confirmed is the one that the run is judged by.
+    kept = evidence.judged.get((id(case), attempt))
+    if kept is not None and kept[0] is case and kept[1] == contract:
+        return kept[2]
+    found = _judged(case, evidence, contract, attempt)
+    evidence.judged[id(case), attempt] = (case, contract, found)
+    return found
+
+
+def _judged(case: Case, evidence: Evidence, contract: Contract, attempt: int) -> Verdict:
     if contract.forwarded and proxy.rewrites(case.id):
         return Verdict(case, "inconclusive", reason=proxy.FORWARDED)
     judgement = Judgement(

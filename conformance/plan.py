@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conformance.bindings import Bindings, Inapplicable
@@ -42,6 +42,7 @@ class Stimulus:
         how: what a generated request deviates in.
         spends: whether it tries a wrong secret of a registered client.
         doubtful: whether it does if the server reads Basic in the other spelling.
+        examined: whether that was found out when the run was planned, so that nobody has to look again.
         parts: the requests with one deviation each, where a generated one has several.
     """
 
@@ -52,6 +53,7 @@ class Stimulus:
     how: str = ""
     spends: bool = False
     doubtful: bool = False
+    examined: bool = False
     parts: tuple[Stimulus, ...] = field(default=(), repr=False)
 
 
@@ -81,7 +83,7 @@ class PlannedSeries:
         return len(self.stimuli) + 1 + (len(self.groups) if self.series.at_once > 1 else 1)
 
 
-CONTROL = Stimulus(VALID, VALID.digest, "control", role="control")
+CONTROL = Stimulus(VALID, VALID.digest, "control", role="control", examined=True)
 """The unchanged valid request, sent between others."""
 
 
@@ -137,7 +139,7 @@ class Plan:
         return self.exchanges - len(self.spending)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Binder:
     """Makes the bindings of each stimulus for one target.
 
@@ -162,19 +164,32 @@ class Binder:
 
     def bindings(self, digest: str) -> Bindings:
         """What the symbols stand for in the stimulus of that digest; each has an unknown client of its own."""
-        invented = hmac.new(self.nonce, digest.encode(), hashlib.sha256).hexdigest()
+        invented = hmac.digest(self.nonce, digest.encode(), "sha256").hex()
         unknown_id, unknown_secret = f"conformance-unknown-{invented[:16]}", f"invented-{invented[16:48]}"
+        common = self._common
+        exposed = (common.exposed_id, common.exposed_secret) if common.exposed_works else (unknown_id, unknown_secret)
+        return replace(
+            common,
+            exposed_id=exposed[0],
+            exposed_secret=exposed[1],
+            unknown_id=unknown_id,
+            unknown_secret=unknown_secret,
+        )
+
+    @cached_property
+    def _common(self) -> Bindings:
+        """What is the same for every stimulus."""
         client, secret = _pair(self.target.credentials)
         clients = {one.role: _pair(one.credentials) for one in self.target.clients}
-        exposed = {"client": (client, secret), "invented": (unknown_id, unknown_secret), **clients}[self.target.exposed]
+        exposed = {"client": (client, secret), "invented": ("", ""), **clients}[self.target.exposed]
         return Bindings(
             client_id=client,
             secret=secret,
             exposed_id=exposed[0],
             exposed_secret=exposed[1],
             exposed_works=self.target.exposed != "invented",
-            unknown_id=unknown_id,
-            unknown_secret=unknown_secret,
+            unknown_id="",
+            unknown_secret="",
             scope=self.target.scope,
             host=self.target.authority,
             path=self.target.path,
@@ -235,7 +250,8 @@ def plan(cases: Iterable[Case], binder: Binder, included: Iterable[str] = ()) ->
         if withheld or lacking:
             skipped[digest] = withheld or lacking
             continue
-        stimulus = Stimulus(template, digest, label, spends=spends, doubtful=leaves_in_doubt(template, bindings))
+        doubtful = leaves_in_doubt(template, bindings)
+        stimulus = Stimulus(template, digest, label, spends=spends, doubtful=doubtful, examined=True)
         if spends:
             spending.append((_value(ids), stimulus))
         else:

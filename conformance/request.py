@@ -15,6 +15,7 @@ from conformance.bindings import Bindings, Inapplicable, Run
 from conformance.expression import (
     CLIENT_ID,
     HOST,
+    LENGTH,
     PATH,
     SECRET,
     USER_AGENT,
@@ -146,7 +147,7 @@ class Template:
         over += ("held" if self.held else "") + ("elsewhere" if self.elsewhere else "") + self.copy
         return hashlib.sha256((repr(self) + over).encode()).hexdigest()[:16]
 
-    @property
+    @cached_property
     def symbols(self) -> frozenset[str]:
         """Names of what the target decides of it, such as ``secret`` or ``special_id``."""
         values = (self.target, *(line.value for line in self.fields), *(self.parameters or ()), self.raw)
@@ -335,7 +336,8 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
     if template.framing in _CHUNKED:
         size = Run(_CHUNKED[template.framing] % length)
         body = (size, *body, Run(b"\r\n0\r\n\r\n")) if length else (Run(b"0\r\n\r\n"),)
-    bindings = replace(bindings, length=str(length))
+    if LENGTH.name in template.symbols:
+        bindings = replace(bindings, length=str(length))
     runs = [Run(template.method + b" "), *template.target.runs(bindings), Run(b" " + template.version + b"\r\n")]
     # Whoever configured a name for the suite to go by wants no second one beside it.
     named = any(name.lower() == "user-agent" for name, _, _ in bindings.headers)

@@ -125,7 +125,7 @@ class Sender:
             first = (
                 self._prepared(stimulus.template.after, bindings) if stimulus.template.after is not None else NOTHING
             )
-            spends = tries_wrong_secret(stimulus.template, bindings)
+            spends = stimulus.spends if stimulus.examined else tries_wrong_secret(stimulus.template, bindings)
         except Inapplicable as missing:
             self.skipped[stimulus.digest] = str(missing)
             return None
@@ -136,11 +136,11 @@ class Sender:
             # A generated request may do so by chance; only those that were planned go one at a time.
             self.skipped[stimulus.digest] = "not sent: it would try a wrong secret of the real client"
             return None
-        reading = self._exchange(stimulus, encoded, attempt, spends=spends, first=first)
+        reading = self._exchange(stimulus, encoded, attempt, spends=spends, first=first, bindings=bindings)
         if reading is not None and reading.rate_limited:
             self._wrong_secrets_over = self._wrong_secrets_over or f"the server answered {reading.words()}"
             if patient and not spends and self._pace.hold(retry_after(reading, APART)):
-                reading = self._exchange(stimulus, encoded, attempt, spends=spends, first=first)
+                reading = self._exchange(stimulus, encoded, attempt, spends=spends, first=first, bindings=bindings)
         if reading is not None and reading.status == 423:
             self._wrong_secrets_over = "the server answered 423: it locks clients"
         return reading
@@ -149,7 +149,7 @@ class Sender:
         return self._route.prepared(encode(template, bindings), template.transport)
 
     def _exchange(
-        self, stimulus: Stimulus, encoded: Encoded, attempt: int, *, spends: bool, first: Encoded
+        self, stimulus: Stimulus, encoded: Encoded, attempt: int, *, spends: bool, first: Encoded, bindings: Bindings
     ) -> Reading | None:
         self._pace.wait(self._ended, self._until)
         if self._is_over():
@@ -176,7 +176,7 @@ class Sender:
             preceding=first.data,
             hold=encoded.data.find(b"\r\n\r\n") + 4 if stimulus.template.held else None,
         )
-        credentials = (*self._credentials, *self._sent(stimulus, encoded))
+        credentials = (*self._credentials, *_sent(stimulus, encoded, bindings))
         sent_before, received_before = seen.preceding
         masked = masking.mask(
             seen.received[received_before:], head=head, key=self._key, credentials=credentials, known=self.known
@@ -244,16 +244,6 @@ class Sender:
 
     def _hold_back(self, stimulus: Stimulus, why: str) -> None:
         self.skipped.setdefault(stimulus.digest, f"not sent: {why}")
-
-    def _sent(self, stimulus: Stimulus, encoded: Encoded) -> Iterable[masking.Credential]:
-        yield masking.edited_secrets(encoded)
-        bindings = self.binder.bindings(stimulus.digest)
-        for line in stimulus.template.fields:
-            if line.name.lower() == b"authorization" and line.value is not None:
-                runs = line.value.runs(bindings)
-                sent = masking.sent_credential(octets(runs))
-                if sent is not None:
-                    yield replace(sent, secret=any(run.secret for run in runs))
 
     # Controls
 
@@ -451,6 +441,17 @@ class Sender:
         with self._lock:
             exchanges = tuple(sorted(self.exchanges, key=lambda exchange: exchange.number))
         return Recording(self._header, exchanges, dict(self.skipped), self.stopped)
+
+
+def _sent(stimulus: Stimulus, encoded: Encoded, bindings: Bindings) -> Iterable[masking.Credential]:
+    """The credentials of a request, which must not come back in its answer."""
+    yield masking.edited_secrets(encoded)
+    for line in stimulus.template.fields:
+        if line.name.lower() == b"authorization" and line.value is not None:
+            runs = line.value.runs(bindings)
+            sent = masking.sent_credential(octets(runs))
+            if sent is not None:
+                yield replace(sent, secret=any(run.secret for run in runs))
 
 
 _HOPELESS = ("name", "tls", "tls-refused", "certificate", "proxy")

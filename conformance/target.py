@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Literal, NoReturn, Self
 
@@ -340,6 +341,7 @@ def check_parameter(name: str, value: str) -> tuple[str, str]:
     return name, value
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether a host, without brackets, is this machine by its spelling: 127.0.0.0/8, ::1 or localhost."""
     if host == "localhost":

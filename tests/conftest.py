@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from conformance.engine import Inquiry, Run
     from conformance.gate import Gate
+    from conformance.judging import Evidence
     from conformance.recording import Header, Recording, Writer
 
 PROCESSES = 2
@@ -56,8 +57,10 @@ def judged_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Run]:
         files[header.run] = path
         return Writer(path, header)
 
-    def twice(inquiry: Inquiry, recording: Recording, gate: Gate, *, finished: float) -> Run:
-        live = judged(inquiry, recording, gate, finished=finished)
+    def twice(
+        inquiry: Inquiry, recording: Recording, gate: Gate, *, finished: float, evidence: Evidence | None = None
+    ) -> Run:
+        live = judged(inquiry, recording, gate, finished=finished, evidence=evidence)
         file = files.get(recording.header.run)
         if file is None or live.recording.stopped.startswith("the recording cannot be written"):
             file = rejudged.written(recording, tmp_path / f"{recording.header.run}.jsonl")

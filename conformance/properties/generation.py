@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -49,16 +50,22 @@ def draw(source: str, profile: Profile, *, seed: int, examples: int) -> Iterator
 
 def judging_description(profile: Profile, token_path: str) -> description.Judge:
     """The OpenAPI description of a profile as a judge of answers."""
-    return description.Judge(_description(profile), token_path)
+    return _judge(profile.openapi, token_path)
 
 
-def _description(profile: Profile) -> dict[str, object]:
-    path = Path(profile.openapi)
-    return description.load(path if path.is_absolute() else profile.openapi)
+@lru_cache(maxsize=4)
+def _judge(openapi: str, token_path: str) -> description.Judge:
+    # Each judgement of a run asks for it, and making one takes longer than the judgement.
+    return description.Judge(_described_by(openapi), token_path)
+
+
+def _described_by(openapi: str) -> dict[str, object]:
+    path = Path(openapi)
+    return description.load(path if path.is_absolute() else openapi)
 
 
 def _described(profile: Profile, seed: int, examples: int) -> Iterator[Stimulus]:
-    for drawn in description.draw(_description(profile), seed=seed, examples=examples):
+    for drawn in description.draw(_described_by(profile.openapi), seed=seed, examples=examples):
         yield _stimulus("description", _template(drawn), drawn.how)
 
 
