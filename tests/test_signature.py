@@ -101,8 +101,9 @@ def test_another_answer_is_told_without_its_fields_and_members() -> None:
     assert found == [("answer changed", "", "400 invalid_request", "200 with a token", 1)]
 
 
-def test_a_text_that_is_no_json_counts() -> None:
-    before, after = (recording((OTHER, answer(404, text, media_type="text/html"))) for text in (b"<a>", b"<b>\n"))
+@pytest.mark.parametrize("status", [400, 404, 502])
+def test_a_text_that_is_no_json_counts(status: int) -> None:
+    before, after = (recording((OTHER, answer(status, text, media_type="text/html"))) for text in (b"<a>", b"<b>\n"))
     assert facts(before, after) == [("content changed", "", "<a>", "<b>\\n", 1)]
 
 
