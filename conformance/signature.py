@@ -26,7 +26,7 @@ SHOWN = 120
 """Characters of a value that are shown."""
 
 _PRESENCE = " presence"
-_SPARE = frozenset({"access_token", "refresh_token", "id_token", "error"})
+_SPARE = frozenset({"access_token", "refresh_token", "id_token"})
 # Their values follow from others, or from the moment.
 _DEPENDENT = frozenset({"content-length", "date", "age", "expires", "last-modified"})
 _ALL_DIFFERENT = 5
@@ -162,12 +162,10 @@ def settled(text: str, recurring: Collection[str] = ()) -> str:
 def _hiding(header: Header) -> Callable[[str], str]:
     """What takes out of a text what answers may repeat of this run alone: its identifier, and host and port."""
     authority = str(header.target.get("base_url", "")).partition("//")[2].partition("/")[0]
+    words = {header.run: "(the run)"}
     # A name without a dot or port may be any word, and is the same the next time.
-    words = {word: name for word, name in ((header.run, "(the run)"), (authority, "(the host)")) if word}
-    if not {".", ":"} & set(authority):
-        words.pop(authority, None)
-    if not words:
-        return lambda text: text
+    if {".", ":"} & set(authority):
+        words[authority] = "(the host)"
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)")
     return lambda text: pattern.sub(lambda found: words[found[0]], text)
 

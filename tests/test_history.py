@@ -170,7 +170,34 @@ def test_runs_that_are_kept_elsewhere_are_found_through_a_link(tmp_path: Path) -
     assert names(reports) == ["staging/001"]
 
 
+def test_the_page_of_a_run_is_the_best_that_it_has(tmp_path: Path) -> None:
+    folder = run(tmp_path, 1)
+    (entry,), _ = history.entries(tmp_path)
+    (folder / "index.html").touch()
+    found = []
+    for name in ("index.html", "report.html", RESULTS, SUMMARY):
+        found.append(entry.page.name)
+        (folder / name).unlink()
+    assert found == ["index.html", "report.html", RESULTS, folder.name]
+
+
 # What changed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"verdict_before": "failed"},
+        {"new": ("A",)},
+        {"fixed": ("A",)},
+        {"drift": (("t", "a", "b"),)},
+        {"remarks": ("r",)},
+    ],
+)
+def test_any_change_makes_a_run_one_that_changed_something(change: dict[str, Any]) -> None:
+    entry = history.Entry(Path("run"), {})
+    assert history.Step(entry, **change).changed
+    assert not history.Step(entry).changed
 
 
 def line(tmp_path: Path, *verdicts: str, **more: Any) -> Timeline:

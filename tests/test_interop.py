@@ -74,10 +74,11 @@ PINNED = {
 """The verdicts that are not passed, by stack."""
 
 CHOSEN = ("content_type.duplicate", "content_type.combined", "authorization.duplicate", "field.too_large")
-TRAITS = {
+TRAITS: dict[str, tuple[str | tuple[str, ...], ...]] = {
     "werkzeug": ("last", "refused", "refused", "431"),
     "gunicorn": ("refused", "refused", "refused", "431"),
-    "uvicorn-h11": ("first", "refused", "first", "processed"),
+    # Its limit counts what has come of an unfinished section, so that it depends on the pieces in which that arrives.
+    "uvicorn-h11": ("first", "refused", "first", ("processed", "400")),
     "uvicorn-httptools": ("first", "refused", "first", "processed"),
     "aiohttp": ("refused", "refused", "first", "400"),
     "node": ("first", "refused", "first", "431"),
@@ -101,5 +102,6 @@ def test_what_a_stack_does_is_told_as_it_is(name: str) -> None:
         result = engine.conduct(engine.Inquiry(target, profile, Limits(timeout=5), cases, every, examples=0)).result
     found = {one.case.id: one.verdict for one in result.cases if one.verdict != "passed"}
     assert found == PINNED[name]
-    assert tuple(result.traits[trait] for trait in CHOSEN) == TRAITS[name]
+    for trait, pinned in zip(CHOSEN, TRAITS[name], strict=True):
+        assert result.traits[trait] in (pinned if isinstance(pinned, tuple) else (pinned,)), trait
     assert result.verdict == "conformant"

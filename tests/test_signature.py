@@ -86,6 +86,11 @@ def test_another_type_of_a_member_shows_in_its_value() -> None:
     assert facts(before, after) == [("member changed", "code", "7", '"7"', 1)]
 
 
+def test_an_error_that_is_no_text_counts_as_a_member() -> None:
+    before, after = (recording((OTHER, failing("text", error=code))) for code in (1, 2))
+    assert facts(before, after) == [("member changed", "error", "1", "2", 1)]
+
+
 def test_what_is_inside_a_member_counts() -> None:
     before, after = (recording((OTHER, failing("text", more=[{"hint": hint}]))) for hint in ("a", "b"))
     assert facts(before, after) == [("member changed", "more", '[{"hint": "a"}]', '[{"hint": "b"}]', 1)]
@@ -96,8 +101,9 @@ def test_another_answer_is_told_without_its_fields_and_members() -> None:
     assert found == [("answer changed", "", "400 invalid_request", "200 with a token", 1)]
 
 
-def test_a_text_that_is_no_json_counts() -> None:
-    before, after = (recording((OTHER, answer(404, text, media_type="text/html"))) for text in (b"<a>", b"<b>\n"))
+@pytest.mark.parametrize("status", [400, 404, 502])
+def test_a_text_that_is_no_json_counts(status: int) -> None:
+    before, after = (recording((OTHER, answer(status, text, media_type="text/html"))) for text in (b"<a>", b"<b>\n"))
     assert facts(before, after) == [("content changed", "", "<a>", "<b>\\n", 1)]
 
 
@@ -212,7 +218,9 @@ def test_an_answer_that_is_not_the_same_each_time_is_left_out() -> None:
 
 def test_what_a_rate_limit_answers_is_left_out() -> None:
     limited = answer(429, b"slow down", "Retry-After: 1", media_type="text/plain")
-    assert facts(recording((OTHER, refusal())), recording((OTHER, limited), (OTHER, refusal()))) == []
+    before = recording((OTHER, refusal()), (THIRD, failing("old")))
+    found = facts(before, recording((OTHER, limited), (OTHER, refusal()), (THIRD, failing("new"))))
+    assert found == [("member changed", "error_description", '"old"', '"new"', 1)]
 
 
 def test_the_seconds_of_a_token_that_is_given_out_again_vary() -> None:
@@ -277,6 +285,9 @@ def test_a_host_whose_name_may_be_any_word_is_left_where_it_stands(host: str) ->
         ("expires_in 864000", "expires_in 864000"),
         ("at 22:59:15.5Z sharp", "at (a time) sharp"),
         ("ticket 12345678", "ticket (an id)"),
+        ("trace 4F0C9D2E7E0B", "trace (an id)"),
+        ("trace abcde123", "trace (an id)"),
+        ("server12 of cluster-7", "server12 of cluster-7"),
         ("nginx/1.25.3", "nginx/1.25.3"),
     ],
 )
