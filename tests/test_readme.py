@@ -148,7 +148,11 @@ def test_the_profile_is_understood(tmp_path: Path) -> None:
 def test_the_waiver_is_understood(tmp_path: Path) -> None:
     (tmp_path / "waivers.toml").write_text(TOML[2])
     (found,) = waivers.read(tmp_path / "waivers.toml", "waivers.toml")
-    assert (found.requirement, found.targets, found.ticket) == ("CTYPE-002", ("staging", "eu-*"), "https://tracker.example/1234")
+    assert (found.requirement, found.targets, found.ticket) == (
+        "CTYPE-002",
+        ("staging", "eu-*"),
+        "https://tracker.example/1234",
+    )
 
 
 def test_the_example_of_a_case_is_a_case() -> None:
