@@ -284,9 +284,9 @@ def waive(place: str, identifier: str, output: Path | None, reports: Path, **ter
 
     try:
         given = draft.checked(terms)
-        entry = draft.finding(kept.place(place, reports), identifier)
-        text = draft.written(entry, given)
-        line = None if output is None else draft.append(text, entry, output)
+        found = draft.finding(kept.place(place, reports), identifier)
+        text = draft.written(found, given)
+        line = None if output is None else draft.append(text, found, output)
     except SettingsError as error:
         fail(str(error))
     left = [name for name in draft.TERMS if name not in given]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,26 @@ if TYPE_CHECKING:
 TERMS = ("reason", "owner", "ticket", "expires")
 """What only people know of a waiver."""
 
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a run knows of a finding that may be waived.
+
+    Attributes:
+        requirement: ID of the requirement.
+        title: its level and what it says, in a few words.
+        target: name of the target.
+        profile: name of the profile.
+        actual: what came.
+    """
+
+    requirement: str
+    title: str
+    target: str
+    profile: str
+    actual: str
+
+
 # Why there is nothing to waive where the verdict is no finding.
 _NO_FINDING = {
     "passed": "it passed",
@@ -30,8 +51,8 @@ _NO_FINDING = {
 }
 
 
-def finding(folder: Path, identifier: str) -> dict[str, Any]:
-    """The entry of a waiver for a finding of a run, without what only people know.
+def finding(folder: Path, identifier: str) -> Finding:
+    """A finding of the run in a folder.
 
     Args:
         folder: the folder of the run.
@@ -41,30 +62,26 @@ def finding(folder: Path, identifier: str) -> dict[str, Any]:
         SettingsError: the run cannot be read, or has no such finding; the text says what it has instead.
     """
     try:
-        return _entry(summary.document(folder / RESULTS, results.FORMAT), identifier)
+        return _found(summary.document(folder / RESULTS, results.FORMAT), identifier)
     except (KeyError, TypeError, AttributeError) as error:
         raise SettingsError(f"{folder}: {RESULTS} is none of this suite: {type(error).__name__} {error}") from None
     except ValueError as error:
         raise SettingsError(f"{folder}: {error}") from None
 
 
-def _entry(found: Mapping[str, Any] | None, identifier: str) -> dict[str, Any]:
-    if found is None:
+def _found(run: Mapping[str, Any] | None, identifier: str) -> Finding:
+    if run is None:
         raise ValueError(f"holds no {RESULTS}, which token-conformance judge writes")
-    if found["verdict"] == "unusable":
-        raise ValueError(f"the run is unusable, so that it has no findings: {found['reason']}")
-    one = _finding({one["id"]: one for one in found["cases"]}, identifier)
-    return {
-        "title": f"{one['level']}: {one['title']}",
-        "requirement": identifier,
-        "targets": [found["target"]["name"]],
-        "profile": found["target"]["profile"],
-        # TOML has no room for half a surrogate pair.
-        "actual": one["actual"].encode("utf-8", "replace").decode(),
-    }
+    if run["verdict"] == "unusable":
+        raise ValueError(f"the run is unusable, so that it has no findings: {run['reason']}")
+    one = _case({one["id"]: one for one in run["cases"]}, identifier)
+    # TOML has no room for half a surrogate pair.
+    actual = one["actual"].encode("utf-8", "replace").decode()
+    target = run["target"]
+    return Finding(identifier, f"{one['level']}: {one['title']}", target["name"], target["profile"], actual)
 
 
-def _finding(cases: Mapping[str, Mapping[str, Any]], identifier: str) -> Mapping[str, Any]:
+def _case(cases: Mapping[str, Mapping[str, Any]], identifier: str) -> Mapping[str, Any]:
     if identifier not in cases:
         near = None if identifier in catalogue.load().requirements else nearest(identifier, cases)
         raise ValueError(f"the run did not judge {shown(identifier)}" + (f"; did you mean {near}?" if near else ""))
@@ -112,17 +129,21 @@ def _expiry(text: str) -> date:
     return found
 
 
-def written(entry: Mapping[str, Any], terms: Mapping[str, str | date]) -> str:
+def written(found: Finding, terms: Mapping[str, str | date]) -> str:
     """The TOML of a waiver; what is not given is left empty, and refused until somebody fills it in.
 
     Args:
-        entry: what `finding` gave.
+        found: what is waived.
         terms: of `TERMS`, those that are known.
     """
-    title = " ".join(quoted(entry["title"])[1:-1].split())
-    lines = [f"[[{waivers.TABLE}]]", f"# {title}", f"requirement = {quoted(entry['requirement'])}"]
-    lines += [f"targets = [{', '.join(map(quoted, entry['targets']))}]", f"profile = {quoted(entry['profile'])}"]
-    lines += [f"actual = {quoted(entry['actual'])}"]
+    lines = [
+        f"[[{waivers.TABLE}]]",
+        f"# {' '.join(quoted(found.title)[1:-1].split())}",
+        f"requirement = {quoted(found.requirement)}",
+        f"actual = {quoted(found.actual)}",
+        f"targets = [{quoted(found.target)}]",
+        f"profile = {quoted(found.profile)}",
+    ]
     for name in TERMS:
         value = terms.get(name)
         known = value.isoformat() if isinstance(value, date) else quoted(value) if value else ""
@@ -130,12 +151,12 @@ def written(entry: Mapping[str, Any], terms: Mapping[str, str | date]) -> str:
     return "\n".join((*lines, ""))
 
 
-def append(text: str, entry: Mapping[str, Any], file: Path) -> int:
+def append(text: str, found: Finding, file: Path) -> int:
     """Writes a waiver at the end of a file, which may be new; returns the line that it begins on.
 
     Args:
         text: its TOML.
-        entry: what `finding` gave.
+        found: what it waives.
         file: a file of waivers, finished or not.
 
     Raises:
@@ -145,7 +166,7 @@ def append(text: str, entry: Mapping[str, Any], file: Path) -> int:
     try:
         if file.exists():
             before = read_file(file)
-            _check_twins(entry, waivers.blocks(before))
+            _check_twins(found, waivers.blocks(before))
         gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
         waivers.blocks(before + gap + text)
         with file.open("a", encoding="utf-8", newline="\n") as stream:
@@ -157,19 +178,20 @@ def append(text: str, entry: Mapping[str, Any], file: Path) -> int:
     return (before + gap).count("\n") + 1
 
 
-def _check_twins(entry: Mapping[str, Any], others: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+def _check_twins(found: Finding, others: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
     for line, other in others:
-        if _quotes_the_same(entry, other):
+        if _waived_by(other, found):
             raise SettingsError(f"line {line} begins a waiver of this finding already; change that one")
 
 
-def _quotes_the_same(entry: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    actual, targets = other.get("actual"), other.get("targets")
+def _waived_by(entry: Mapping[str, Any], found: Finding) -> bool:
+    """Whether an entry, which may be half filled in, is of a finding."""
+    actual, targets = entry.get("actual"), entry.get("targets")
     return (
-        other.get("requirement") == entry["requirement"]
+        entry.get("requirement") == found.requirement
         and isinstance(actual, str)
-        and waivers.alike(actual, entry["actual"])
+        and waivers.alike(actual, found.actual)
         and isinstance(targets, list)
-        and any(one in targets for one in entry["targets"])
-        and other.get("profile", entry["profile"]) == entry["profile"]
+        and found.target in targets
+        and entry.get("profile", found.profile) == found.profile
     )

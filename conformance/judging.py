@@ -219,6 +219,7 @@ class Evidence:
         recording = self.recording
         digests = {template.digest for template in case.also} - recording.skipped.keys() - self._numbers.keys()
         settings = recording.header.settings
+        # A release that did not write down what it drew from shows it by its requests.
         drawn = settings.get("generated") or {exchange.role for exchange in recording.exchanges}
         sources = [source for source in case.generated if source not in drawn] if settings.get("examples") else []
         wanted = [*([f"{len(digests)} of its requests"] if digests else []), *(f"what {one} draws" for one in sources)]

@@ -155,21 +155,21 @@ def _undecided(inquiry: engine.Inquiry, found: Recording, reason: str) -> engine
 
 def _of_use(inquiry: engine.Inquiry, found: Recording) -> Recording:
     """A recording without the requests that would have been others under the profile that judges."""
-    profile, settings, path = inquiry.profile, found.header.settings, found.header.target["token_path"]
+    profile, recorded, path = inquiry.profile, found.header.settings, found.header.target["token_path"]
     dropped: dict[str, str] = {}
-    theirs = settings.get("documented_path", profile.token_path) or path
+    theirs = recorded.get("documented_path", profile.token_path) or path
     if theirs != (profile.token_path or path):
         why = f"not sent: the run took {theirs} for the documented path, and the profile {profile.name} names another"
         templates = (template for case in inquiry.known for template in case.templates)
         dropped = {one.digest: why for one in templates if one.target == DOCUMENTED_PATH}
     # What counts as a near miss depends on whether a missing grant_type is one.
-    other = settings.get("grant_type_default", profile.grant_type_default) != profile.grant_type_default
+    other = recorded.get("grant_type_default", profile.grant_type_default) != profile.grant_type_default
     if not dropped and not other:
         return found
-    drawn = [source for source in settings.get("generated", ()) if not (other and source == NEAR_MISS)]
+    drawn = [source for source in recorded.get("generated", ()) if not (other and source == NEAR_MISS)]
     return replace(
         found,
-        header=replace(found.header, settings={**settings, "generated": drawn}),
+        header=replace(found.header, settings={**recorded, "generated": drawn}),
         exchanges=tuple(
             one for one in found.exchanges if one.template not in dropped and not (other and one.role == NEAR_MISS)
         ),

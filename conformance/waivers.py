@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from conformance.catalogue import nearest
+from conformance import catalogue
 from conformance.keys import kind_of, parse_toml, read_file
 from conformance.target import SettingsError, accepted, shown
 
@@ -271,11 +271,11 @@ def check(waivers: Iterable[Waiver], cases: Iterable[Case]) -> None:
     Raises:
         SettingsError: one is of something else; the text says which is near.
     """
-    known = [case.id for case in cases]
+    known = dict.fromkeys([*catalogue.load().requirements, *(case.id for case in cases)])
     for waiver in waivers:
         if waiver.requirement not in known:
-            near = nearest(waiver.requirement, known)
-            hint = f"did you mean {near}?" if near else "accepted: IDs of `token-conformance list`"
+            near = catalogue.nearest(waiver.requirement, known)
+            hint = f"did you mean {near}?" if near else "accepted: those of token-conformance list, and of --cases"
             raise SettingsError(f"{waiver.place}: there is no requirement {shown(waiver.requirement)}; {hint}")
 
 

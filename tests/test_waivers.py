@@ -18,6 +18,7 @@ from conformance import catalogue, cli, engine, judging, sending, session, waive
 from conformance.case import built_in
 from conformance.report import results, summary
 from conformance.report.terminal import summary_line
+from conformance.resources import package_text
 from conformance.target import SettingsError
 from conformance.waivers import Scope, Waiver, alike
 from tests.servers import (
@@ -67,6 +68,18 @@ def crashing(octets: bytes, *excused: Waiver, **more: Any) -> Run:
     cases = (granted("REQ-001", probe(0), row=ROWS["REQ-001"]), *probes(8))
     with serving(script) as server:
         return engine.conduct(inquiry(server, cases, waivers=excused, **more))
+
+
+@pytest.fixture(scope="module")
+def crashed() -> Run:
+    """A run with one failure, which nothing excuses."""
+    return crashing(answer(500))
+
+
+def excusing(run: Run, *excused: Waiver) -> Run:
+    """A run judged with waivers."""
+    inquiry_ = replace(run.inquiry, waivers=excused)
+    return engine.judged(inquiry_, run.recording, run.gate, finished=run.finished)
 
 
 def words(run: Run) -> dict[str, str]:
@@ -134,8 +147,10 @@ def test_a_waiver_of_one_defect_excuses_no_other_defect_of_the_same_row() -> Non
         ({"actual": "500  without\ncontent"}, True),
     ],
 )
-def test_a_waiver_is_for_its_target_profile_time_and_finding(changes: dict[str, Any], excused: bool) -> None:
-    run = crashing(answer(500), waiver(**changes))
+def test_a_waiver_is_for_its_target_profile_time_and_finding(
+    changes: dict[str, Any], excused: bool, crashed: Run
+) -> None:
+    run = excusing(crashed, waiver(**{"requirement": "OWN-005", **changes}))
     assert words(run)["OWN-005"] == ("waived" if excused else "failed")
     assert session.exit_code(run) == (0 if excused else 1)
 
@@ -196,7 +211,7 @@ def test_a_failure_seen_once_is_not_waived_but_undecided() -> None:
     assert states(run) == ["undecided"]
 
 
-def test_a_waived_certificate_leaves_the_target_unusable() -> None:
+def test_a_waived_certificate_leaves_the_target_unusable(crashed: Run) -> None:
     cases = (granted("TLS-004", probe(1), row=ROWS["TLS-004"]), *probes(2))
     broken = judging.Verdict(cases[0], "failed", actual="self-signed", witnesses=(1,))
 
@@ -204,9 +219,8 @@ def test_a_waived_certificate_leaves_the_target_unusable() -> None:
         where = Scope("t", "p", TODAY)
         return waivers.waived([broken, *verdicts[1:]], [waiver("TLS-004", "self-signed")], where)
 
-    run = crashing(answer(500))
-    found = judging.result(cases, run.evidence, engine.contract(run.inquiry.profile, run.recording.header),
-                           closed="no answer", waive=waive)  # fmt: skip
+    agreed = engine.contract(crashed.inquiry.profile, crashed.recording.header)
+    found = judging.result(cases, crashed.evidence, agreed, closed="no answer", waive=waive)
     assert (found.verdict, found.reason) == ("unusable", "no answer")
 
 
@@ -403,7 +417,7 @@ MALFORMED = (
     (GOOD + "[waivers.more]\nx = 1\n", "line 10: 'more' is no key of a waiver"),
     (having("requirement", '"CTYPE-0002"'), "line 3: there is no requirement 'CTYPE-0002'; did you mean CTYPE-002?"),
     (having("requirement", '"ctype-002"'), "did you mean CTYPE-002?"),
-    (having("requirement", '"ZZZZ"'), "accepted: IDs of"),
+    (having("requirement", '"ZZZZ"'), "accepted: those of token-conformance list"),
     (GOOD + GOOD, "line 12: this finding of CTYPE-002 is waived on line 3 already"),
     (GOOD + having("targets", '["eu-*"]'), "line 12: this finding of CTYPE-002 is waived on line 3 already"),
     (GOOD + GOOD.replace("# What", 'profile = "passport"\n# What'), "is waived on line 3 already"),
@@ -480,9 +494,6 @@ def test_a_run_shows_its_waivers_everywhere(tmp_path: Path) -> None:
     assert waived in skipped.get("message", "")
     assert waived in (tmp_path / "out" / "report.html").read_text()
     assert waived not in (tmp_path / "out" / "exchanges.har").read_text()
-    # The same recording, without the waiver and with it.
-    again = command(tmp_path, "judge", "out", "--report-dir", "plain")
-    assert again.code == 1
     (tmp_path / "conformance.toml").write_text('waivers = "waivers.toml"\n')
     again = command(tmp_path, "judge", "out", "--report-dir", "again")
     assert (again.code, again.err) == (0, "")
@@ -509,16 +520,12 @@ def test_waivers_that_are_over_or_stale_fail_the_run_and_say_so(tmp_path: Path) 
         assert line in junit.replace("&quot;", '"')
 
 
-@pytest.mark.parametrize(
-    ("text", "fault"), [(GOOD + GOOD, "line 12: "), (having("owner", '""'), "line 7: "), ("[[", "line 1")]
-)
-def test_nothing_is_sent_where_a_waiver_cannot_be_read(text: str, fault: str, tmp_path: Path) -> None:
-    (tmp_path / "waivers.toml").write_text(text)
+def test_nothing_is_sent_where_a_waiver_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "waivers.toml").write_text(having("owner", '""'))
     with serving(decent) as server:
         done = judged(tmp_path, server.base_url, "--waivers", "waivers.toml")
         assert server.asked == []
-    told(done, "--waivers: 'waivers.toml': ")
-    assert fault in done.err
+    told(done, "--waivers: 'waivers.toml': line 7: owner: is empty; accepted: who answers for it")
 
 
 def test_a_waiver_of_no_requirement_is_told_before_anything_is_sent(tmp_path: Path) -> None:
@@ -535,7 +542,7 @@ def test_plain_pytest_knows_waivers_and_fails_for_a_stale_one(tmp_path: Path) ->
     words_ = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--pyargs", "conformance.cases")
     done = subprocess.run(
         [sys.executable, *words_, "-k", "CTYPE-003", "--token-waivers", "waivers.toml"],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=60,
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, timeout=110,
     )  # fmt: skip
     assert done.returncode == 1, done
     assert "1 passed" in done.stdout
@@ -706,6 +713,8 @@ def test_results_with_waivers_are_as_the_schema_says() -> None:
     found = json.loads(results.results_text(run))
     validator()(found)
     assert [one["state"] for one in found["waivers"]] == ["excuses", "stale"]
+    described = json.loads(package_text("report", "results.schema.json"))["properties"]["waivers"]
+    assert tuple(described["items"]["properties"]["state"]["enum"]) == waivers.STATES
     assert "waivers" not in results.results(run_of(finding("X-002", "passed")))
 
 
