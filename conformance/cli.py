@@ -258,13 +258,25 @@ def _prompt() -> Callable[[str], str] | None:
 
 
 @cli.command("list")
-@click.option("--defects", is_flag=True, help="List the defects that can be planted in the embedded endpoint.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print them.")
-def list_(*, defects: bool, form: str) -> None:
-    """List the requirements, or the plantable defects."""
-    from conformance import listing  # noqa: PLC0415
+@click.option("--defects", "what", flag_value="defects", help="List the defects that can be planted instead.")
+@click.option("--variants", "what", flag_value="variants", help="List the correct variants of the embedded endpoint.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    help="How to print them; markdown is for the requirements, and makes docs/requirements.md.",
+)
+def list_(*, what: str | None, form: str) -> None:
+    """List the requirements, the plantable defects, or the correct variants."""
+    from conformance import ledger, listing  # noqa: PLC0415
 
-    click.echo(listing.defects(form) if defects else listing.requirements(form))
+    if form == "markdown":
+        if what is not None:
+            fail(f"--format markdown lists the requirements; leave --{what} out")
+        click.echo(ledger.markdown(), nl=False)
+    else:
+        click.echo(listing.LISTS[what or "requirements"](form))
 
 
 @cli.command()

@@ -92,6 +92,7 @@ class Requirement:
         edge: it judges the HTTP server in front of the endpoint, which has a verdict of its own.
         joins: requirements whose finding it repeats when the same answer fails both.
         needs: optional settings without which it is not applicable.
+        reason: why it cannot be seen from outside, so that it has no case; empty where it can.
     """
 
     id: str
@@ -114,6 +115,7 @@ class Requirement:
     edge: bool
     joins: tuple[str, ...]
     needs: tuple[str, ...]
+    reason: str = ""
 
     @property
     def unmet(self) -> Unmet:
@@ -240,6 +242,7 @@ _OPTIONAL_ROW_KEYS: Mapping[str, type] = {
     "edge": bool,
     "joins": list,
     "needs": list,
+    "reason": str,
 }
 _PROFILES = ("passport", "rfc6749")
 _NEEDS = ("scope",)
@@ -290,6 +293,7 @@ def _requirement(id_: str, row: Any, area: str, edition: int) -> Requirement:
         edge=row.get("edge", False),
         joins=_words(row["joins"], f"{where}: joins") if "joins" in row else (),
         needs=_chosen(row, "needs", _NEEDS, where),
+        reason=row.get("reason", ""),
     )
 
 
