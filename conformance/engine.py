@@ -279,7 +279,7 @@ def judged(inquiry: Inquiry, recording: Recording, gate: Gate, *, finished: floa
         gate: what the first controls said.
         finished: seconds since the epoch.
     """
-    evidence = judging.Evidence(recording, inquiry.known)
+    evidence = judging.Evidence(recording, inquiry.known, inquiry.edition)
     closed = judging.closed(evidence)
     agreed = contract(inquiry.profile, recording.header)
     result = judging.result(
@@ -328,7 +328,7 @@ def _confirm(inquiry: Inquiry, sender: Sender, chosen: Plan, generated: dict[str
     known = {stimulus.digest: stimulus for stimulus in (*chosen.ordinary, *chosen.spending, *chosen.intrusive)}
     known |= generated
     known[VALID.digest] = CONTROL
-    evidence = judging.Evidence(sender.recording(), inquiry.known)
+    evidence = judging.Evidence(sender.recording(), inquiry.known, inquiry.edition)
     agreed = contract(inquiry.profile, evidence.recording.header)
     templates = {exchange.number: exchange.template for exchange in evidence.recording.exchanges}
     repeat: dict[str, Stimulus] = {}

@@ -91,20 +91,26 @@ class Evidence:
     Args:
         recording: the run.
         cases: every case whose stimuli may be in it, selected or not.
+        edition: the edition of the catalogue that judges; ``None`` for the newest.
     """
 
-    def __init__(self, recording: Recording, cases: Iterable[Case]) -> None:
+    def __init__(self, recording: Recording, cases: Iterable[Case], edition: int | None = None) -> None:
         self.recording = recording
+        self._edition = edition
         self._exchanges = {exchange.number: exchange for exchange in recording.exchanges}
         self._aside = {one.digest for case in cases for one in case.templates if one.transport is not None}
         owners: dict[str, set[str]] = {}
         everyday: set[str] = set()
+        since: dict[str, int] = {}
         for case in cases:
+            for wanted in (*(template.digest for template in case.templates), *case.generated):
+                since[wanted] = min(case.requirement.since, since.get(wanted, case.requirement.since))
             for template in case.templates:
                 owners.setdefault(template.digest, set()).add(case.id)
                 if not case.requirement.edge:
                     everyday.add(template.digest)
         self._of_the_edge = owners.keys() - everyday
+        self._later = {wanted for wanted, first in since.items() if edition is not None and first > edition}
         controls = sorted(
             (Answer(exchange) for exchange in recording.exchanges if exchange.template == VALID.digest),
             key=lambda control: control.exchange.number,
@@ -158,10 +164,15 @@ class Evidence:
         """Whether an invariant looks at an answer.
 
         One that came over a connection of another kind concerns none, one to a request that only rows of the edge
-        send concerns those alone: what is answered there is malformed HTTP, not a token request.
+        send concerns those alone: what is answered there is malformed HTTP, not a token request. One to a request that
+        came with a later edition than the one that judges concerns no row of that one, which never saw it.
         """
         template = answer.exchange.template
-        return template not in self._aside and (case.requirement.edge or template not in self._of_the_edge)
+        if template in self._aside or (template in self._of_the_edge and not case.requirement.edge):
+            return False
+        if self._edition is None or case.requirement.since > self._edition:
+            return True
+        return template not in self._later and answer.exchange.role not in self._later
 
     def repeated(self, digests: Iterable[str]) -> bool:
         """Whether one of some templates was sent a second time."""
