@@ -117,11 +117,10 @@ class Evidence:
         )
         # A clock that is set back in the middle of a run must not move a control; the numbers go by start as well.
         starts = [control.exchange.number for control in controls]
-        granted = [control.granted for control in controls]
         self.answers = tuple(
             Answer(
                 exchange,
-                supported=_supported(exchange, starts, granted) or _tokenless(exchange),
+                supported=_supported(exchange, starts, controls) or _tokenless(exchange),
                 cases=frozenset(owners.get(exchange.template, ())),
                 fatal=_fatal(exchange, controls),
             )
@@ -179,18 +178,33 @@ class Evidence:
         return any((digest, 2) in self._by_template for digest in digests)
 
 
-def _supported(exchange: Exchange, starts: Sequence[int], granted: Sequence[bool]) -> bool:
-    before = bisect_left(starts, exchange.number) - 1
-    after = bisect_right(starts, exchange.number)
-    return before >= 0 and granted[before] and after < len(granted) and granted[after]
+def _supported(exchange: Exchange, starts: Sequence[int], controls: Sequence[Answer]) -> bool:
+    """Whether the last control that ended before an exchange and the first that began after it were granted.
+
+    One that was under way at the same time says nothing of before or after, but has to be granted as well.
+    """
+    first = bisect_left(starts, exchange.number) - 1
+    while first >= 0 and _ended(controls[first].exchange) >= exchange.number:
+        first -= 1
+    last = bisect_right(starts, _ended(exchange))
+    return first >= 0 and last < len(controls) and all(control.granted for control in controls[first : last + 1])
+
+
+def _ended(exchange: Exchange) -> int:
+    """The number of the last exchange that had begun when one ended."""
+    return max(exchange.begun, exchange.number)
 
 
 def _fatal(exchange: Exchange, controls: Sequence[Answer]) -> bool:
-    """Whether a request got no answer, nor did the control after it; with others in flight it may be innocent."""
+    """Whether a request got no answer, nor did the control after it, and a later one was granted.
+
+    With others in flight it may be innocent; and where nothing is ever answered again, the network may be at fault.
+    """
     if exchange.template == VALID.digest or Answer(exchange).answered:
         return False
     after = bisect_right(controls, exchange.number, key=lambda control: control.exchange.number)
-    return after < len(controls) and not controls[after].answered
+    later = controls[after:]
+    return bool(later) and not later[0].answered and any(control.granted for control in later)
 
 
 def _tokenless(exchange: Exchange) -> bool:
