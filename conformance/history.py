@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.catalogue import UNKNOWN
 from conformance.report import summary
-from conformance.report.folder import EXCHANGES, FILES, RESULTS, SUMMARY
+from conformance.report.folder import EXCHANGES, FILES, PROOF, RESULTS, SUMMARY
 from conformance.target import SettingsError, accepted
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def entries(reports: Path) -> tuple[list[Entry], list[str]]:
         for folder in _folders(reports):
             if not _is_run(folder):
                 runs = list(_folders(folder))
-                if not runs and any(folder.iterdir()):
+                if not runs and any(folder.iterdir()) and not (folder / PROOF).exists():
                     skipped.append(f"{folder.relative_to(reports)}: holds no run")
             else:
                 runs = [folder]

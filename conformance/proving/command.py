@@ -17,7 +17,7 @@ from conformance.proving.figures import Proof
 from conformance.proving.job import CORRECT, Job, jobs
 from conformance.proving.record import Record, release
 from conformance.proving.workers import JobError, outcomes
-from conformance.report import document, proof
+from conformance.report import document, folder, proof
 from conformance.report.progress import Progress
 from conformance.target import SettingsError
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
 PROVEN, NOT_PROVEN, FAULT, INTERRUPTED = 0, 1, 4, 130
-
-RECORD = "proof.jsonl"
-"""The record in the folder of a proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ def prove(asked: Asked, stream: TextIO, *, color: bool) -> int:
     page = asked.output / proof.PAGE
     _check(asked.output)
     of = release()
-    with contextlib.closing(Record(asked.output / RECORD, of, fresh=asked.fresh)) as record, _ended_alike():
+    with contextlib.closing(Record(asked.output / folder.PROOF, of, fresh=asked.fresh)) as record, _ended_alike():
         todo = [job for job in chosen if job not in record.outcomes]
         known = len(chosen) - len(todo)
         processes = min(asked.processes or _cpus(), max(len(todo), 1))
@@ -167,21 +164,21 @@ def _several(number: int, what: str) -> str:
     return f"{number} {what}{'s' if number != 1 else ''}"
 
 
-def _check(folder: Path) -> None:
+def _check(place: Path) -> None:
     """Makes sure before the first run that the report can be written in the end.
 
     Raises:
         SettingsError: it cannot, or what stands in its place is no report of this command.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        document.check(folder / proof.PAGE, proof.GENERATOR)
-        data = folder / proof.DATA
+        place.mkdir(parents=True, exist_ok=True)
+        document.check(place / proof.PAGE, proof.GENERATOR)
+        data = place / proof.DATA
         ours = not data.exists() or proof.FORMAT.encode() in data.read_bytes()
     except OSError as error:
-        raise SettingsError(f"--output {folder}: cannot be used: {error.strerror}") from None
+        raise SettingsError(f"--output {place}: cannot be used: {error.strerror}") from None
     if not ours:
-        raise SettingsError(f"--output {folder}: {proof.DATA} there is none of this command; name another folder")
+        raise SettingsError(f"--output {place}: {proof.DATA} there is none of this command; name another folder")
 
 
 def _cpus() -> int:
