@@ -54,7 +54,7 @@ class Inquiry:
         included: IDs that the user asked for by name.
         edition: the edition of the catalogue that judges; ``None`` for the newest.
         pinned: values of traits that the target is known by; ``None`` where nobody gave a fingerprint.
-        drawn: gives the generated requests of a source where they are at hand; by default they are drawn.
+        draw: gives the generated requests of a source where they are at hand; by default they are drawn anew.
     """
 
     target: Target
@@ -68,7 +68,7 @@ class Inquiry:
     included: tuple[str, ...] = ()
     edition: int | None = None
     pinned: Mapping[str, str] | None = None
-    drawn: Callable[[str], Iterable[Stimulus]] | None = None
+    draw: Callable[[str], Iterable[Stimulus]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,9 @@ def planned(inquiry: Inquiry, sender: Sender) -> Plan:
 
 
 def _generated(sources: Sequence[str], inquiry: Inquiry) -> Iterable[Stimulus]:
-    if inquiry.drawn is not None:
+    if inquiry.draw is not None:
         for source in sources:
-            yield from inquiry.drawn(source)
+            yield from inquiry.draw(source)
         return
     # Importing the generators takes a second, and nobody needs them who selects none of their cases.
     from conformance.properties import generation  # noqa: PLC0415

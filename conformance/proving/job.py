@@ -177,7 +177,7 @@ def conducted(job: Job, rows: Collection[str] = ()) -> engine.Run:
             _cases(),
             examples=job.examples,
             seed=job.seed,
-            drawn=lambda source: _drawn(source, profile, job.seed, job.examples),
+            draw=lambda source: _drawn(source, profile, job.seed, job.examples),
         )
         return engine.conduct(inquiry)
 
