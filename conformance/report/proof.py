@@ -191,7 +191,7 @@ def _matrices(outcomes: Iterable[Outcome]) -> list[Matrix]:
     marks = {name: _marked(runs, known.requirements) for name, runs in _by_name(outcomes).items()}
     found = []
     for area in known.areas:
-        names = [name for name in marks if known.requirements[reference.DEFECTS[name].violates[0]].area == area.name]
+        names = [name for name in marks if reference.DEFECTS[name].violates[0].startswith(f"{area.name}-")]
         columns = [row for row in known.requirements if any(row in marks[name] for name in names)]
         if names:
             lines = (Line(reference.DEFECTS[one], tuple(marks[one].get(row, "") for row in columns)) for one in names)
