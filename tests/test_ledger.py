@@ -101,7 +101,6 @@ def test_a_section_has_everything_that_is_known_of_a_requirement() -> None:
         ("REQ-001", "- Sent as `valid`: the valid request, unchanged"),
         ("SUCC-013", "- Judged over: every answer of the run that it is about"),
         ("GEN-003", "- Generated: the OpenAPI description and legal spellings"),
-        ("GEN-006", "- Proven by: no defect of its own"),
     ],
 )
 def test_a_section_says_what_has_to_be_configured_and_what_is_special(row: str, line: str) -> None:
@@ -113,6 +112,12 @@ def test_a_requirement_that_cannot_be_seen_says_why() -> None:
     facts = dict(ledger._facts(hidden, None))
     assert facts["Case"] == r"none: it is kept in a table \<b\> of the server"
     assert "Proven by" not in facts
+
+
+def test_a_requirement_without_a_defect_says_so() -> None:
+    facts = dict(ledger._facts(replace(ROWS["CTYPE-002"], id="CTYPE-999"), CASES["CTYPE-002"]))
+    assert facts["Proven by"] == "no defect of its own"
+    assert "Shown as well by" not in facts
 
 
 def test_every_link_leads_somewhere() -> None:

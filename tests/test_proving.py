@@ -369,6 +369,37 @@ def test_the_same_command_has_nothing_left_to_do(proven: tuple[Path, Any]) -> No
     assert (folder / "out" / "proof.jsonl").read_bytes() == before
 
 
+def test_an_output_that_nobody_reads_is_no_verdict(proven: tuple[Path, Any]) -> None:
+    folder, _ = proven
+    line = f"{SCRIPT} prove --examples 0 --output out --defect ctype-case --variant correct"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        line.split(), cwd=folder, env=environment(), stdout=writing, stderr=subprocess.PIPE, timeout=90, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (4, b"token-conformance: standard output was closed\n")
+
+
+def test_a_terminal_gets_a_bar_and_a_file_gets_lines() -> None:
+    told = {}
+    for terminal in (True, False):
+        stream = io.StringIO()
+        stream.isatty = lambda terminal=terminal: terminal  # type: ignore[method-assign, misc]
+        with progress.Progress(stream, color=False, total=20, done=1) as shown:
+            for one in WRONG[1:3]:
+                shown.step(one)
+        told[terminal] = stream.getvalue()
+    assert "\x1b[" in told[True]
+    assert "3/20" in told[True]
+    assert "2 wrong" in told[True]
+    assert told[False].splitlines() == [
+        "missed    ctype-case in rfc6749: CTYPE-002 is passed",
+        "2 of 20 runs",
+        "excess    req-no-token in passport: HDR-001 is failed: expected <b>a token</b>, got 400",
+    ]
+
+
 def test_whatever_is_wrong_is_told_and_gives_1(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     record = Record(tmp_path / "out" / "proof.jsonl", proving.release())

@@ -115,6 +115,8 @@ def prove(asked: Asked, stream: TextIO, *, color: bool) -> int:
             )
         except JobError as error:
             return _failed(f"a fault of this suite: {error}", FAULT)
+        except BrokenPipeError:
+            raise
         except OSError as error:
             return _failed(f"{asked.output}: cannot be written: {error.strerror}", FAULT)
     return PROVEN if found.proven else NOT_PROVEN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -36,11 +37,13 @@ def outcomes(todo: Iterable[Job], processes: int) -> Iterator[Outcome]:
     # A process that is forked while threads run may hang; one that is spawned starts afresh.
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_begin)
     try:
-        for ended in as_completed([pool.submit(_carried_out, job) for job in todo]):
+        with _deaf():
+            submitted = [pool.submit(_carried_out, job) for job in todo]
+        for ended in as_completed(submitted):
             yield ended.result()
     except BaseException as error:
         for process in multiprocessing.active_children():
-            process.terminate()
+            process.kill()
         if isinstance(error, BrokenProcessPool):
             raise JobError("a worker process ended before its job did; it may have run out of memory") from None
         raise
@@ -48,9 +51,19 @@ def outcomes(todo: Iterable[Job], processes: int) -> Iterator[Outcome]:
         pool.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started in this context leave it to their parent to be interrupted or ended."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _begin() -> None:
-    """Leaves the interrupt to the parent, and ends with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ends the process with its parent."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -31,6 +31,7 @@ class Progress:
     """
 
     def __init__(self, stream: TextIO, *, color: bool, total: int, done: int) -> None:
+        self._stream, self._encoding = stream, getattr(stream, "encoding", None) or "utf-8"
         self._console = Console(file=stream, no_color=not color, highlight=False)
         self._total, self._done, self._wrong = total, done, 0
         columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[wrong]}"))
@@ -47,7 +48,13 @@ class Progress:
 
     def line(self, text: str, style: str = "") -> None:
         """Writes a line above the bar."""
-        self._console.print(escape.terminal(text), style=style, markup=False, emoji=False, soft_wrap=True)
+        safe = escape.terminal(text).encode(self._encoding, "backslashreplace").decode(self._encoding)
+        if self._console.is_terminal:
+            self._console.print(safe, style=style, markup=False, emoji=False, soft_wrap=True)
+        else:
+            # The console would end the process with 1 where nobody reads any more, and 1 is a verdict.
+            self._stream.write(f"{safe}\n")
+            self._stream.flush()
 
     def complain(self, one: Outcome) -> None:
         """Says what is wrong with an outcome, if anything is."""
