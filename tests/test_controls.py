@@ -47,11 +47,12 @@ def concluded(run_: Run) -> list[Verdict]:
 
 
 def nothing_rests_on(run_: Run, wrong: set[int]) -> None:
-    """No conclusion rests on such an exchange; one that was repeated after a rate limit has a better one beside it."""
+    """No conclusion rests on such an exchange, and none is drawn where the only request got no other answer."""
     for verdict in concluded(run_):
-        for numbers in verdict.stimuli.values():
-            assert not numbers or set(numbers) - wrong, (verdict.case.id, verdict.verdict)
-    assert not wrong.intersection(number for one in concluded(run_) for number in one.witnesses)
+        shown = {number for note in verdict.notes for number in note.exchanges}
+        assert not wrong & {*shown, *verdict.witnesses}, (verdict.case.id, verdict.verdict)
+        sent = [set(numbers) for numbers in verdict.stimuli.values()]
+        assert len(sent) != 1 or not sent[0] or sent[0] - wrong, (verdict.case.id, verdict.verdict)
 
 
 def after(count: int, script: Script, then: bytes | None) -> Script:
