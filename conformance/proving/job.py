@@ -27,8 +27,9 @@ CORRECT = "correct"
 LIMITS = Limits(timeout=2)
 """On loopback an answer that takes longer does not come."""
 
-DRAWN, DRAWN_ASIDE = 100, 20
-"""Generated requests of each source: where a defect is planted for a row that judges them, and everywhere else."""
+DRAWN, DRAWN_FOR_CORRECT, DRAWN_ASIDE = 100, 20, 5
+"""Generated requests of each source: where a defect is planted for a row that judges them, at correct endpoints, and
+where another defect is planted, which they only must not make look worse than it is."""
 
 HANDWRITTEN = 400
 """Exchanges that the handwritten stimuli of a run may take, controls and confirmation apart."""
@@ -141,7 +142,7 @@ def jobs(
         needed = DRAWN if defect.violates[0] in drawn else DRAWN_ASIDE
         count = needed if examples is None else examples
         found += [Job(one, defect.name, examples=count) for one in where if one in defect.profiles]
-    count = DRAWN_ASIDE if examples is None else examples
+    count = DRAWN_FOR_CORRECT if examples is None else examples
     found += [
         Job(one, variant="" if name == CORRECT else name, examples=count, seed=seed)
         for name in correct
