@@ -310,14 +310,76 @@ def _prompt() -> Callable[[str], str] | None:
     return lambda question: str(click.prompt(question, hide_input=True, err=True))
 
 
-@cli.command("list")
-@click.option("--defects", is_flag=True, help="List the defects that can be planted in the embedded endpoint.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print them.")
-def list_(*, defects: bool, form: str) -> None:
-    """List the requirements, or the plantable defects."""
-    from conformance import listing  # noqa: PLC0415
+@cli.command()
+@click.option("--defect", "defects", metavar="NAME", multiple=True, help="Try this defect; see list --defects.")
+@click.option(
+    "--variant",
+    "variants",
+    metavar="NAME",
+    multiple=True,
+    help="Try this correct variant; see list --variants. correct is the plain endpoint.",
+)
+@click.option("--profile", type=click.Choice(["passport", "rfc6749"]), help="Try this profile. [default: both]")
+@click.option(
+    "--seeds", metavar="N", type=click.IntRange(1, 10_000), default=1, help="Seeds for the correct ones. [default: 1]"
+)
+@click.option(
+    "--examples",
+    metavar="N",
+    type=click.IntRange(0, 100_000),
+    help="Generated requests of each source. [default: as many as each run needs]",
+)
+@click.option("--jobs", "processes", metavar="N", type=click.IntRange(1, 256), help="Processes. [default: the CPUs]")
+@click.option(
+    "--output",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="reports/proof",
+    show_default=True,
+    help="Folder of the report.",
+)
+@click.option("--fresh", is_flag=True, help="Begin anew instead of going on.")
+def prove(**asked: Any) -> None:
+    """Prove the suite: every planted defect is found, and no correct endpoint is accused.
 
-    click.echo(listing.defects(form) if defects else listing.requirements(form))
+    Each run judges the embedded endpoint with one defect or variant, by every requirement. Without --defect and
+    --variant all of them are tried. What was ended goes on when the same command is given again.
+
+    Exit codes: 0 proven, 1 something was missed, accused, left undecided or found in excess, 2 usage, 4 a fault of this
+    suite, 130 interrupted.
+    """
+    _cwd()
+    from conformance.proving import command  # noqa: PLC0415
+    from conformance.target import SettingsError  # noqa: PLC0415
+
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    try:
+        code = command.prove(command.Asked(**asked), sys.stdout, color=color)
+    except SettingsError as error:
+        fail(str(error))
+    raise SystemExit(code)
+
+
+@cli.command("list")
+@click.option("--defects", "what", flag_value="defects", help="List the defects that can be planted instead.")
+@click.option("--variants", "what", flag_value="variants", help="List the correct variants of the embedded endpoint.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    help="How to print them; markdown is for the requirements, and makes docs/requirements.md.",
+)
+def list_(*, what: str | None, form: str) -> None:
+    """List the requirements, the plantable defects, or the correct variants."""
+    from conformance import ledger, listing  # noqa: PLC0415
+
+    if form == "markdown":
+        if what is not None:
+            fail(f"--format markdown lists the requirements; leave --{what} out")
+        click.echo(ledger.markdown(), nl=False)
+    else:
+        click.echo(listing.LISTS[what or "requirements"](form))
 
 
 @cli.command()

@@ -91,4 +91,4 @@ def target_of(endpoint: Endpoint) -> Target:
         Client(role, Credentials(client.client_id, Secret(client.secret))) for role, client in endpoint.clients.items()
     )
     target = target_at(endpoint.base_url, endpoint.token_path, own)
-    return replace(target, scope=SCOPE, clients=tuple(further))
+    return replace(target, scope=SCOPE, ca_bundle=endpoint.ca_bundle, clients=tuple(further))

@@ -59,6 +59,7 @@ class Inquiry:
         waivers: deviations that are known, those of other targets too.
         select: IDs and areas by which the cases were selected, none for all of them; ``None`` where it was done
             otherwise.
+        draw: gives the generated requests of a source where they are at hand; by default they are drawn anew.
     """
 
     target: Target
@@ -74,6 +75,7 @@ class Inquiry:
     pinned: Mapping[str, str] | None = None
     waivers: tuple[Waiver, ...] = ()
     select: tuple[str, ...] | None = None
+    draw: Callable[[str], Iterable[Stimulus]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,10 @@ def drawn(inquiry: Inquiry) -> tuple[str, ...]:
 
 
 def _generated(sources: Sequence[str], inquiry: Inquiry) -> Iterable[Stimulus]:
+    if inquiry.draw is not None:
+        for source in sources:
+            yield from inquiry.draw(source)
+        return
     # Importing the generators takes a second, and nobody needs them who selects none of their cases.
     from conformance.properties import generation  # noqa: PLC0415
 
@@ -290,7 +296,7 @@ def judged(
         evidence: what is known already of the recording, or of a part of it.
     """
     if evidence is None or evidence.recording != recording:
-        evidence = judging.Evidence(recording, inquiry.known)
+        evidence = judging.Evidence(recording, inquiry.known, inquiry.edition)
     closed = judging.closed(evidence)
     agreed = contract(inquiry.profile, recording.header)
     where = waivers.scope(inquiry.target.name, inquiry.profile.name, recording.header.started)
@@ -325,7 +331,7 @@ def _known(inquiry: Inquiry, sender: Sender, before: judging.Evidence | None = N
     """What was observed so far; what was known before, as long as nothing has been added."""
     recording = sender.recording()
     unchanged = before is not None and before.recording == recording
-    return before if unchanged and before is not None else judging.Evidence(recording, inquiry.known)
+    return before if unchanged and before is not None else judging.Evidence(recording, inquiry.known, inquiry.edition)
 
 
 def _send_series(inquiry: Inquiry, sender: Sender, several: Sequence[PlannedSeries]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.catalogue import UNKNOWN
 from conformance.report import summary
-from conformance.report.folder import EXCHANGES, FILES, RESULTS, SUMMARY
+from conformance.report.folder import EXCHANGES, FILES, PROOF, RESULTS, SUMMARY
 from conformance.report.summary import OPEN, UNMET
 from conformance.target import SettingsError, accepted, shown
 
@@ -122,7 +122,7 @@ def entries(reports: Path) -> tuple[list[Entry], list[str]]:
     for folder in folders:
         try:
             runs = [folder] if _is_run(folder) else list(_folders(folder, reports))
-            if not runs and any(folder.iterdir()):
+            if not runs and any(folder.iterdir()) and not (folder / PROOF).exists():
                 skipped.append(f"{folder.relative_to(reports)}: holds no run")
         except OSError as error:
             skipped.append(f"{folder.relative_to(reports)}: cannot be read: {error.strerror}")

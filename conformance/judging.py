@@ -90,17 +90,22 @@ class Result:
     edge: str = "not-judged"
 
 
+Kind = tuple[bool, bool]
+
+
 class Evidence:
     """The answers of a recording, by template and attempt, each with the support of its controls.
 
     Args:
         recording: the run.
         cases: every case whose stimuli may be in it, selected or not.
+        edition: the edition of the catalogue that judges; ``None`` for the newest.
     """
 
-    def __init__(self, recording: Recording, cases: Iterable[Case]) -> None:
+    def __init__(self, recording: Recording, cases: Iterable[Case], edition: int | None = None) -> None:
         self.recording = recording
         self.judged: dict[tuple[int, int], tuple[Case, Contract, Verdict]] = {}
+        self._edition = edition
         self._exchanges = {exchange.number: exchange for exchange in recording.exchanges}
         cases = tuple(cases)
         every = [one for case in cases for one in case.templates]
@@ -114,23 +119,26 @@ class Evidence:
         }
         owners: dict[str, set[str]] = {}
         everyday: set[str] = set()
+        since: dict[str, int] = {}
         for case in cases:
+            for wanted in (*(template.digest for template in case.templates), *case.generated):
+                since[wanted] = min(case.requirement.since, since.get(wanted, case.requirement.since))
             for template in case.templates:
                 owners.setdefault(template.digest, set()).add(case.id)
                 if not case.requirement.edge:
                     everyday.add(template.digest)
         self._of_the_edge = owners.keys() - everyday
+        self._later = {wanted for wanted, first in since.items() if edition is not None and first > edition}
         controls = sorted(
             (Answer(exchange) for exchange in recording.exchanges if exchange.template == VALID.digest),
             key=lambda control: control.exchange.number,
         )
         # A clock that is set back in the middle of a run must not move a control; the numbers go by start as well.
         starts = [control.exchange.number for control in controls]
-        granted = [control.granted for control in controls]
         self.answers = tuple(
             Answer(
                 exchange,
-                supported=_supported(exchange, starts, granted) or _tokenless(exchange),
+                supported=_supported(exchange, starts, controls) or _tokenless(exchange),
                 cases=frozenset(owners.get(exchange.template, ())),
                 fatal=_fatal(exchange, controls),
             )
@@ -138,16 +146,16 @@ class Evidence:
         )
         usable = [one for one in self.answers if (one.supported or one.granted) and not one.unreadable]
         # Judging a case looks at them all; which ones concern it is the same for every case of its kind.
-        self._usable = {edge: tuple(one for one in usable if self._concerns(one, edge=edge)) for edge in (False, True)}
-        self._fatal = {
-            edge: tuple(one for one in self.answers if one.fatal and self._concerns(one, edge=edge))
-            for edge in (False, True)
-        }
-        self._issued = {edge: tuple(one for one in self._usable[edge] if one.granted) for edge in (False, True)}
-        limited = [one for one in self.answers if one.status in (429, 503)]
-        self._limited = {
-            edge: tuple(one for one in limited if self._concerns(one, edge=edge)) for edge in (False, True)
-        }
+        kinds = [(edge, later) for edge in (False, True) for later in (False, True)]
+
+        def concerning(answers: Iterable[Answer]) -> dict[Kind, tuple[Answer, ...]]:
+            answers = tuple(answers)
+            return {kind: tuple(one for one in answers if self._concerns(one, *kind)) for kind in kinds}
+
+        self._usable = concerning(usable)
+        self._issued = concerning(one for one in usable if one.granted)
+        self._fatal = concerning(one for one in self.answers if one.fatal)
+        self._limited = concerning(one for one in self.answers if one.status in (429, 503))
         self._by_template: dict[tuple[str, int], Answer] = {}
         self._numbers: dict[str, list[int]] = {}
         for answer in self.answers:
@@ -191,25 +199,26 @@ class Evidence:
         """The answers that an invariant looks at: readable, and a refusal stands beside granted controls.
 
         One that came over a connection of another kind concerns none, one to a request that only rows of the edge
-        send concerns those alone: what is answered there is malformed HTTP, not a token request.
+        send concerns those alone: what is answered there is malformed HTTP, not a token request. One to a request that
+        came with a later edition than the one that judges concerns no row of that one, which never saw it.
 
         Args:
             case: the invariant.
             attempt: 1 for all of them, 2 for those to repeated requests.
         """
-        return _of_attempt(self._usable[case.requirement.edge], attempt)
+        return _of_attempt(self._usable[self._kind(case)], attempt)
 
     def fatal(self, case: Case, attempt: int) -> tuple[Answer, ...]:
         """The unanswered requests after which the valid request was not answered either, as for `usable`."""
-        return _of_attempt(self._fatal[case.requirement.edge], attempt)
+        return _of_attempt(self._fatal[self._kind(case)], attempt)
 
     def issued(self, case: Case) -> tuple[Answer, ...]:
         """The answers with a token, of both attempts."""
-        return self._issued[case.requirement.edge]
+        return self._issued[self._kind(case)]
 
     def limited(self, case: Case, attempt: int) -> tuple[Answer, ...]:
         """The answers by 429 and 503, whatever stood beside them, as for `usable`."""
-        return _of_attempt(self._limited[case.requirement.edge], attempt)
+        return _of_attempt(self._limited[self._kind(case)], attempt)
 
     def lacks(self, case: Case) -> str:
         """What an invariant wants in the run that the recording does not hold; empty where it holds everything.
@@ -225,9 +234,15 @@ class Evidence:
         wanted = [*([f"{len(digests)} of its requests"] if digests else []), *(f"what {one} draws" for one in sources)]
         return f"the recording does not hold {' and '.join(wanted)}" if wanted else ""
 
-    def _concerns(self, answer: Answer, *, edge: bool) -> bool:
+    def _concerns(self, answer: Answer, edge: bool, later: bool) -> bool:
         template = answer.exchange.template
-        return template not in self._aside and (edge or template not in self._of_the_edge)
+        if template in self._aside or (template in self._of_the_edge and not edge):
+            return False
+        return later or (template not in self._later and answer.exchange.role not in self._later)
+
+    def _kind(self, case: Case) -> Kind:
+        """Whether a case is about the edge, and whether it sees what later editions ask."""
+        return case.requirement.edge, self._edition is None or case.requirement.since > self._edition
 
     def repeated(self, digests: Iterable[str]) -> bool:
         """Whether one of some templates was sent a second time, or another copy of its series."""
@@ -238,18 +253,33 @@ def _of_attempt(answers: tuple[Answer, ...], attempt: int) -> tuple[Answer, ...]
     return answers if attempt == 1 else tuple(answer for answer in answers if answer.exchange.attempt == attempt)
 
 
-def _supported(exchange: Exchange, starts: Sequence[int], granted: Sequence[bool]) -> bool:
-    before = bisect_left(starts, exchange.number) - 1
-    after = bisect_right(starts, exchange.number)
-    return before >= 0 and granted[before] and after < len(granted) and granted[after]
+def _supported(exchange: Exchange, starts: Sequence[int], controls: Sequence[Answer]) -> bool:
+    """Whether the last control that ended before an exchange and the first that began after it were granted.
+
+    One that was under way at the same time says nothing of before or after, but has to be granted as well.
+    """
+    first = bisect_left(starts, exchange.number) - 1
+    while first >= 0 and _ended(controls[first].exchange) >= exchange.number:
+        first -= 1
+    last = bisect_right(starts, _ended(exchange))
+    return first >= 0 and last < len(controls) and all(control.granted for control in controls[first : last + 1])
+
+
+def _ended(exchange: Exchange) -> int:
+    """The number of the last exchange that had begun when one ended."""
+    return max(exchange.begun, exchange.number)
 
 
 def _fatal(exchange: Exchange, controls: Sequence[Answer]) -> bool:
-    """Whether a request got no answer, nor did the control after it; with others in flight it may be innocent."""
+    """Whether a request got no answer, nor did the control after it, and a later one was granted.
+
+    With others in flight it may be innocent; and where nothing is ever answered again, the network may be at fault.
+    """
     if exchange.template == VALID.digest or Answer(exchange).answered:
         return False
     after = bisect_right(controls, exchange.number, key=lambda control: control.exchange.number)
-    return after < len(controls) and not controls[after].answered
+    later = controls[after:]
+    return bool(later) and not later[0].answered and any(control.granted for control in later)
 
 
 def _tokenless(exchange: Exchange) -> bool:

@@ -15,7 +15,7 @@ from conformance.reply import Contract
 from conformance.request import VALID, changed_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from conformance.case import Case
     from conformance.catalogue import Requirement
@@ -79,6 +79,23 @@ def defects(form: str) -> str:
     return "\n".join(f"{one.name:<{width}}{one.violates[0]:<11}{one.meaning}" for one in known)
 
 
+def variants(form: str) -> str:
+    """Every correct variant of the embedded endpoint, as a table or as JSON."""
+    known = reference.VARIANTS.values()
+    if form == "json":
+        return json.dumps([{"name": one.name, "meaning": one.meaning} for one in known], indent=2)
+    width = max(len(one.name) for one in known) + 2
+    return "\n".join(f"{one.name:<{width}}{one.meaning}" for one in known)
+
+
+LISTS: Mapping[str, Callable[[str], str]] = {
+    "requirements": requirements,
+    "defects": defects,
+    "variants": variants,
+}
+"""What can be listed; each takes the format, ``text`` or ``json``."""
+
+
 def explanation(identifier: str) -> str:
     """One requirement with its sources, what is sent for it and what is accepted.
 
@@ -94,6 +111,7 @@ def explanation(identifier: str) -> str:
     level += f", severity {row.severity}" if row.severity else ""
     parts = [f"{row.id}  {row.title}", f"level: {level}{_only(row)}", "", row.statement, "", f"Why: {row.why}"]
     parts += [f"Remedy: {row.remedy}", *([f"Note: {row.note}"] if row.note else []), ""]
+    parts += [f"Not judged: {row.reason}"] if row.reason else []
     parts += [f"Needs: {NEEDS[need]}" for need in row.needs]
     parts += [f"Source: {source.text}{f'  {source.url}' if source.url else ''}" for source in row.sources]
     parts += [f"Trait: {name} = {' | '.join(values)}" for name, values in row.traits.items()]

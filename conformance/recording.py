@@ -95,6 +95,7 @@ class Exchange:
         content: the content without its coding, masked, where it has one that can be undone.
         sent_all: seconds from the start until the last octet of the request was handed over, if it was.
         preceding: octets of ``sent`` and ``received`` that belong to a request before this one on the same connection.
+        begun: number of the last exchange that had begun when this one ended; 0 in recordings that did not keep it.
     """
 
     number: int
@@ -120,6 +121,7 @@ class Exchange:
     content: bytes = b""
     sent_all: float | None = None
     preceding: tuple[int, int] = (0, 0)
+    begun: int = 0
 
     @property
     def answer(self) -> bytes:

@@ -176,6 +176,7 @@ class Sender:
             preceding=first.data,
             hold=encoded.data.find(b"\r\n\r\n") + 4 if stimulus.template.held else None,
         )
+        begun = self._started
         credentials = (*self._credentials, *_sent(stimulus, encoded, bindings))
         sent_before, received_before = seen.preceding
         masked = masking.mask(
@@ -208,6 +209,7 @@ class Sender:
             content=masked.content,
             sent_all=seen.sent_all,
             preceding=seen.preceding,
+            begun=begun,
             tls=seen.tls_version,
             cipher=seen.cipher,
         )

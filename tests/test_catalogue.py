@@ -50,6 +50,7 @@ on_demand = true
 edge = true
 joins = ["ERR-001"]
 needs = ["scope"]
+reason = "It is kept inside."
 """
 ERR = """
 area = "ERR"
@@ -254,6 +255,7 @@ def test_every_key_of_a_row_reaches_the_requirement() -> None:
         edge=True,
         joins=("ERR-001",),
         needs=("scope",),
+        reason="It is kept inside.",
     )
 
 
@@ -261,7 +263,7 @@ def test_keys_left_out_have_defaults() -> None:
     row = read(SMALL).requirements["ERR-001"]
     assert (row.derived, row.severity, row.note, row.profiles) == (False, None, "", ())
     assert (row.undecidable, row.intrusive, row.on_demand, row.edge) == (False, False, False, False)
-    assert (row.joins, row.needs) == ((), ())
+    assert (row.joins, row.needs, row.reason) == ((), (), "")
 
 
 @pytest.mark.parametrize(

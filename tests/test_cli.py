@@ -350,7 +350,7 @@ CLIENTED = (*REMOTE, "--client-id", "me")
 
 
 BAD_WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("frob",), "'frob' is no command; accepted: compare, explain, history, judge, list, pin, run, serve, waive"),
+    (("frob",), "'frob' is no command; accepted: compare, explain, history, judge, list, pin, prove, run, serve, "),
     (("runn",), "did you mean 'run'"),
     ((), "Missing command"),
     (("--frob",), "'--frob'"),

@@ -11,11 +11,11 @@ import pytest
 from conformance import case, engine, profiles, proxy, reference
 from conformance.cases.test_http_connection import CLOSED_BETWEEN, IMF_FIXDATE, SIGN
 from conformance.cases.test_http_header_section import REFUSED_BY_HTTP
+from conformance.proving import PROFILES
 from conformance.recording import Exchange
 from conformance.reply import Reading
 from conformance.request import VALID, changed_lines, encode
 from conformance.target import Credentials, Limits, Pin, Secret, target_at
-from tests import planting
 from tests.servers import SECRET, answer, endpoint, inquiry, serving
 from tests.test_cli import judged, planted, results
 from tests.test_plan import binder, target
@@ -54,7 +54,7 @@ def further() -> list[tuple[str, str]]:
     for defect in reference.DEFECTS.values():
         row = defect.violates[0]
         if row in EDGE and row in seen:
-            found.append((planting.PROFILES[len(found) % 2], defect.name))
+            found.append((PROFILES[len(found) % 2], defect.name))
         seen.add(row)
     return found
 

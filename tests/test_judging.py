@@ -120,6 +120,34 @@ def test_a_refusal_counts_only_between_two_granted_controls(order: list[Any], su
         assert "control beside it" in found.reason
 
 
+def during(control: Exchange, begun: int) -> Exchange:
+    """A control that lasted until the exchange of that number had begun."""
+    return replace(control, begun=begun)
+
+
+@pytest.mark.parametrize(
+    ("order", "begun", "supported"),
+    [
+        # The one after it began while it was under way, and may have been answered before it.
+        ([YES, "?", YES], 3, False),
+        ([YES, "?", YES, YES], 3, True),
+        ([YES, "?", YES, NO], 3, False),
+        ([YES, "?", NO, YES], 3, False),
+        # The one before it was still under way, and may have been answered after it.
+        ([during(YES, 2), "?", YES], 2, False),
+        ([YES, during(YES, 3), "?", YES], 3, True),
+        ([NO, during(YES, 3), "?", YES], 3, False),
+        ([YES, during(NO, 3), "?", YES], 3, False),
+        ([YES, during(YES, 2), "?", YES], 3, True),
+    ],
+)
+def test_a_control_at_the_same_time_is_neither_before_nor_after(order: list[Any], begun: int, supported: bool) -> None:
+    refused_ = replace(exchange(OTHER, refusal(400)), begun=begun)
+    exchanges = [refused_ if one == "?" else one for one in order]
+    found = judge(turned_down("OWN-001", OTHER), evidence(*exchanges), CONTRACT)
+    assert found.verdict == ("passed" if supported else "inconclusive")
+
+
 @pytest.mark.parametrize("order", [[YES, "?", NO], [NO, "?", NO], ["?"]])
 def test_a_token_stands_whatever_the_controls(order: list[Any]) -> None:
     exchanges = [exchange(OTHER, token()) if one == "?" else one for one in order]
@@ -692,12 +720,13 @@ def test_what_only_the_edge_sends_concerns_the_edge_alone() -> None:
     [
         ([YES, exchange(OTHER, b""), exchange(VALID, b""), YES], True),
         ([YES, exchange(OTHER, b""), YES], False),
-        ([YES, exchange(OTHER, b""), exchange(THIRD, b""), exchange(VALID, b"")], True),
+        ([YES, exchange(OTHER, b""), exchange(THIRD, b""), exchange(VALID, b""), YES], True),
+        ([YES, exchange(OTHER, b""), exchange(VALID, b""), exchange(VALID, b"")], False),
         ([YES, exchange(OTHER, b"")], False),
         ([YES, exchange(OTHER, answer(500)), exchange(VALID, b"")], False),
     ],
 )
-def test_a_request_after_which_nobody_answers_is_fatal(order: list[Exchange], fatal: bool) -> None:
+def test_a_request_after_which_nobody_answers_for_a_while_is_fatal(order: list[Exchange], fatal: bool) -> None:
     found = evidence(*order).answers
     assert next(one for one in found if one.exchange.template == OTHER.digest).fatal is fatal
     assert not any(one.fatal for one in found if one.exchange.template == VALID.digest)

@@ -75,9 +75,9 @@ def sh(script: str, cwd: Path) -> tuple[int, str]:
 
 
 def test_every_block_is_known_to_a_test() -> None:
-    assert (len(SHELL), len(TOML), len(PYTHON)) == (7, 3, 2)
+    assert (len(SHELL), len(TOML), len(PYTHON)) == (8, 3, 2)
     assert len(YAML) == 1
-    assert len(re.findall(r"(?m)^```", README)) == 2 * (7 + 3 + 2 + 1)
+    assert len(re.findall(r"(?m)^```", README)) == 2 * (8 + 3 + 2 + 1)
 
 
 def test_the_two_commands_are_those_that_the_gate_runs() -> None:
@@ -97,6 +97,12 @@ def test_the_planted_defect_is_found(checkout: Path) -> None:
     assert "exit code 1\n" in said
     assert "failed  CTYPE-002" in said
     assert SUMMARY.findall(said) == ["non-conformant"]
+
+
+def test_a_defect_is_proven_to_be_found(checkout: Path) -> None:
+    code, said = sh(block_with("prove"), checkout)
+    assert code == 0, said
+    assert said.endswith("proven: 4 runs\nreport: reports/proof/index.html\n")
 
 
 def test_the_examples_of_staging_are_commands_that_work_but_for_the_host(checkout: Path) -> None:

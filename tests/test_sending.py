@@ -260,6 +260,10 @@ def test_concurrency_is_reached_and_never_exceeded(concurrency: int) -> None:
         sending.open()
         sending.carry_out(replace(NOTHING, ordinary=stimuli(16)))
     assert server.most_at_once == concurrency
+    # What began while another one was under way is told, so that nobody takes it for later.
+    begun = [one.begun - one.number for one in sending.recording().exchanges]
+    assert min(begun) == 0
+    assert (max(begun) > 0) == (concurrency > 1)
 
 
 def test_a_pace_that_ended_does_not_wait() -> None:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from conformance import history
-from conformance.report import chart, summary, timeline
+from conformance.report import chart, document, summary, timeline
 from conformance.target import SettingsError
 from tests.runs import LATENCY, results, write
 
@@ -120,7 +120,7 @@ def test_a_page_that_cannot_be_written_is_one_line(place: str, tmp_path: Path) -
         (tmp_path / "x").write_text("a file where the folder would be")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(SettingsError, match=r"index\.html: (is no page of this command|cannot be written: )"):
-        timeline.place(file, "page")
+        document.place(file, "page", timeline.GENERATOR)
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -140,6 +140,8 @@ def test_a_challenge_is_well_formed_and_repeats_no_credential(foreign: Reply, ju
     nothing = "no answer of the run has a WWW-Authenticate field"
     judge.each(answers, "challenges, each behind a scheme word", malformed, nothing=nothing)
     judge.each(answers, "nothing of a credential", repeated_credential, nothing=nothing)
+    if not foreign.usable:
+        judge.cannot_tell(foreign.absent or "the valid request beside an unknown scheme was not granted either")
     if foreign.answer is not None and any(one.scheme == "foo" for one in read(foreign.answer)[0]):
         echoed = "the unknown scheme is named in the challenge"
         judge.each([foreign.answer], "no word of the request", lambda _: echoed, verdict="observed")

@@ -94,6 +94,7 @@ class Requirement:
         joins: requirements whose finding it repeats when the same answer fails both.
         repeats: requirements whose request it sends in another form, so that the same answer to both is one finding.
         needs: optional settings without which it is not applicable: ``scope``, or the role of a further client.
+        reason: why it cannot be seen from outside, so that it has no case; empty where it can.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Requirement:
     joins: tuple[str, ...]
     needs: tuple[str, ...]
     repeats: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def unmet(self) -> Unmet:
@@ -244,6 +246,7 @@ _OPTIONAL_ROW_KEYS: Mapping[str, type] = {
     "joins": list,
     "needs": list,
     "repeats": list,
+    "reason": str,
 }
 _PROFILES = ("passport", "rfc6749")
 _NEEDS = ("scope", *ROLES)
@@ -295,6 +298,7 @@ def _requirement(id_: str, row: Any, area: str, edition: int) -> Requirement:
         joins=_words(row["joins"], f"{where}: joins") if "joins" in row else (),
         needs=_chosen(row, "needs", _NEEDS, where),
         repeats=_words(row["repeats"], f"{where}: repeats") if "repeats" in row else (),
+        reason=row.get("reason", ""),
     )
 
 

@@ -21,6 +21,9 @@ RESULTS, SUMMARY, EXCHANGES = "results.json", "summary.json", "exchanges.jsonl"
 FILES = (RESULTS, SUMMARY, "summary.md", "report.html", "junit.xml", EXCHANGES, "exchanges.har")
 """What a run leaves; nothing else is ever removed from a folder that exists already."""
 
+PROOF = "proof.jsonl"
+"""The record of a proof, by which its folder is told from one that should hold runs."""
+
 
 class Folder:
     """A run folder in the making, as a context: what is neither committed nor to be kept is removed at the end.

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from conformance import __version__, catalogue
-from conformance.report import chart, difference, escape
-from conformance.report.folder import put
-from conformance.resources import package_text
-from conformance.target import SettingsError
+from conformance import catalogue
+from conformance.report import chart, difference
+from conformance.report.document import document, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,19 +32,8 @@ DRAWN = 120
 
 SLOWEST = 5
 
-_FOLDER = "report/templates"
-_SYMBOLS = {
-    "conformant": "\u2713",
-    "non-conformant": "\u2717",
-    "inconclusive": "?",
-    "unusable": "?",
-    "failed": "\u2717",
-    "warning": "!",
-    "passed": "\u2713",
-}
 _ORDER = ("non-conformant", "unusable", "inconclusive", "conformant")
 _DRAWABLE = 2
-_HEAD = 4096
 _LONGEST = 100
 
 
@@ -110,10 +93,10 @@ def write(reports: Path, timelines: Sequence[Timeline], skipped: Sequence[str]) 
     taken: set[str] = set()
     for one in timelines:
         folder = _folder(reports, one, taken)
-        place(folder / INDEX, target_page(one, folder))
+        place(folder / INDEX, target_page(one, folder), GENERATOR)
         cards.append(Card(one, _link(reports, folder / INDEX), _trend(one), _findings(one)))
     file = reports / INDEX
-    place(file, history_page(cards, skipped, reports))
+    place(file, history_page(cards, skipped, reports), GENERATOR)
     return file
 
 
@@ -151,26 +134,6 @@ def comparison_page(found: Comparison) -> str:
     )
 
 
-def place(file: Path, page: str) -> None:
-    """Puts a page in its place at once, so that nobody sees half of it.
-
-    Raises:
-        SettingsError: it cannot be written, or what stands there is no page of this origin.
-    """
-    try:
-        if file.is_file() and f'content="{GENERATOR}"' not in _beginning(file):
-            raise SettingsError(f"{file}: is no page of this command; move it away, or name another folder")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        put(file, page)
-    except OSError as error:
-        raise SettingsError(f"{file}: cannot be written: {error.strerror}") from None
-
-
-def _beginning(file: Path) -> str:
-    with file.open("rb") as stream:
-        return stream.read(_HEAD).decode("utf-8", "replace")
-
-
 def _folder(reports: Path, timeline: Timeline, taken: set[str]) -> Path:
     """The folder of the page of a target: the one that holds its runs, unless another page has that place."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", timeline.target).lstrip(".")[:_LONGEST] or "target"
@@ -188,39 +151,7 @@ def _holds_run(folder: Path) -> bool:
 
 
 def _page(name: str, **data: Any) -> str:
-    style = package_text(_FOLDER, "timeline.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return (
-        _environment()
-        .get_template(f"{name}.html.jinja2")
-        .render(
-            style=Markup(style),  # noqa: S704 - a file of the package
-            policy=policy,
-            generator=GENERATOR,
-            version=__version__,
-            symbols=_SYMBOLS,
-            **data,
-        )
-    )
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=FunctionLoader(lambda name: package_text(_FOLDER, name)),
-        autoescape=True,
-        finalize=_harmless,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
-
-
-def _harmless(value: object) -> object:
-    """A text of a run as it may stand on a page."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return Markup(escape.html(value))  # noqa: S704 - it is escaped
-    return value
+    return document(name, GENERATOR, **data)
 
 
 def _linking(folder: Path) -> Callable[[Path], str]:

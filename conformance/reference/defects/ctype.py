@@ -75,7 +75,7 @@ def missing_empty_200(correct: Behaviour) -> Behaviour:
     return ahead(correct, lambda request, _site: None if types(request) else empty_success())
 
 
-@planted("ctype-missing-500", "CTYPE-004", "GEN-003", "DOC-005")
+@planted("ctype-missing-500", "CTYPE-004", "GEN-003", "DOC-005", "WIRE-015")
 def missing_500(correct: Behaviour) -> Behaviour:
     """Without a Content-Type the application dies."""
     return crashing(correct, lambda request: not types(request))
