@@ -123,7 +123,13 @@ def test_a_lock_after_twenty_in_total_is_met_by_no_run_of_its_own_and_told_by_th
     sound(last)
 
 
-LOCKED = [refusal(401, "invalid_client"), answer(423), answer(429), refusal(403, "access_denied"), answer(503)]
+LOCKED = [
+    refusal(401, "invalid_client"),
+    answer(423),
+    answer(429, b"slow down"),
+    refusal(403, "access_denied"),
+    answer(503),
+]
 
 
 @pytest.mark.parametrize("locked", LOCKED, ids=["401", "423", "429", "403", "503"])
@@ -206,7 +212,7 @@ class Limiting:
             now = time.monotonic()
             if sum(now - at < 1 for at in self.taken) >= self.per_second:
                 self.refused.append(now)
-                return answer(429, b"", *([f"Retry-After: {self.wait()}"] if self.wait is not None else []))
+                return answer(429, b"slow down", *([f"Retry-After: {self.wait()}"] if self.wait is not None else []))
             self.taken.append(now)
         return decent(request)
 
@@ -244,7 +250,7 @@ def test_a_limit_beyond_all_patience_ends_the_run_soon_and_is_told(wait: str) ->
         if len(served) < 20:
             served.append(request)
             return decent(request)
-        return answer(429, b"", f"Retry-After: {wait}")
+        return answer(429, b"slow down", f"Retry-After: {wait}")
 
     began = time.monotonic()
     with serving(script) as server:
@@ -270,7 +276,7 @@ def test_a_date_in_the_past_and_one_by_another_clock_are_no_reason_to_wait_long(
             4.0,
         ),
     ):
-        limits = [answer(429, b"", *fields)]
+        limits = [answer(429, b"slow down", *fields)]
 
         def script(request: Asked, limits: list[bytes] = limits) -> bytes:
             return limits.pop() if request.number == 3 and limits else decent(request)
@@ -287,7 +293,7 @@ def test_a_limit_on_wrong_secrets_alone_ends_those_alone() -> None:
 
         def wary(request: Asked) -> bytes | None:
             if request.wrong and len(server.wrong) > 2:
-                return answer(429, b"", "Retry-After: 60")
+                return answer(429, b"slow down", "Retry-After: 60")
             return script(request)
 
         with serving(wary) as server:

@@ -142,7 +142,7 @@ def test_guessing_a_secret_is_slowed_down(before: Reply, tries: Replies, after: 
         judge.cannot_tell(f"no sign in {len(tries.answers)} wrong secrets, which does not show that there is no limit")
 
 
-@case("AUTH-037", pairs=Series((UNKNOWN_CLIENT, WRONG_SECRET), 2 * PAIRS))
+@case("AUTH-037", pairs=Series((UNKNOWN_CLIENT, WRONG_SECRET), 2 * PAIRS, locks=True))
 def test_an_unknown_client_and_a_wrong_secret_take_the_same_time(pairs: Replies, judge: Judgement) -> None:
     expected = "about the same time for both"
     if pairs.are_absent(expected):

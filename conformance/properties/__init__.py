@@ -1,1 +1,1 @@
-"""The generated cases: requests drawn from the OpenAPI description, and other spellings of the valid one."""
+"""The generated cases: drawn from the OpenAPI description, other spellings of the valid request, and near misses."""
