@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.catalogue import UNKNOWN
 from conformance.report import summary
-from conformance.report.folder import EXCHANGES, FILES, PROOF, RESULTS, SUMMARY
+from conformance.report.folder import EXCHANGES, FILES, PAGES, PROOF, RESULTS, SUMMARY
 from conformance.report.summary import OPEN, UNMET
 from conformance.target import SettingsError, accepted, shown
 
@@ -21,7 +21,7 @@ REPORTS = "reports"
 
 LATEST, PREVIOUS = "latest", "previous"
 
-_PAGES = ("index.html", "report.html", RESULTS)
+_PAGES = (*PAGES, RESULTS)
 
 
 @dataclass(frozen=True, slots=True)

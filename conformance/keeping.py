@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from conformance import known, scanning
-from conformance.report import har, markdown, results, summary
-from conformance.report.folder import EXCHANGES
+from conformance.report import har, index, markdown, results, summary
+from conformance.report.folder import EXCHANGES, PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ def keep(run: Run, kept: Folder, sensitive: Known) -> tuple[Path | None, str]:
         "results.json": lambda: results.results_text(run),
         "summary.json": lambda: summary.summary_text(run),
         "summary.md": lambda: markdown.summary_markdown(run),
+        PAGE: lambda: index.page_text(run),
         "exchanges.har": lambda: har.har_text(run.recording),
     }
     faults = [run.fault] if run.fault else []

@@ -175,8 +175,8 @@ def shown(
         return _fault(f"pytest ended with {int(code)} before anything was judged{rest}", details)
     terminal.end(run_)
     final, fault = keeping.keep(run_, kept, sensitive())
-    if final is not None and (final / "report.html").exists():
-        terminal.path(final / "report.html")
+    if final is not None:
+        terminal.path(next((page for name in folder.PAGES if (page := final / name).exists()), final))
     if fault:
         return _fault(fault)
     if code not in _ENDED:

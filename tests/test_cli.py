@@ -23,7 +23,7 @@ import jsonschema_rs
 import pytest
 
 from conformance import __version__, catalogue, listing, reference
-from conformance.report.folder import FILES
+from conformance.report.folder import FILES, PAGES
 from conformance.resources import PACKAGE
 from tests.servers import CLIENT, SECRET, answer, decent, endpoint, refusal, serving
 
@@ -87,7 +87,8 @@ def results(folder: Path) -> dict[str, Any]:
     assert all(isinstance(json.loads(line), dict) for line in lines)
     assert json.loads((folder / "exchanges.har").read_text())["log"]["version"] == "1.2"
     ET.parse(folder / "junit.xml")
-    assert found["verdict"] in (folder / "report.html").read_text()
+    for name in PAGES:
+        assert found["verdict"] in (folder / name).read_text()
     return found
 
 
@@ -106,7 +107,7 @@ def test_a_conformant_endpoint_ends_with_0_and_the_path_of_the_report(tmp_path: 
     assert done.lines[0].startswith("EMBEDDED ENDPOINT")
     assert SUMMARY.fullmatch(done.lines[-2])
     page = Path(done.lines[-1].removeprefix("report: "))
-    assert re.fullmatch(r"reports/embedded/\d{8}T\d{6}Z/report\.html", str(page.relative_to(tmp_path)))
+    assert re.fullmatch(r"reports/embedded/\d{8}T\d{6}Z/index\.html", str(page.relative_to(tmp_path)))
     assert results(page.parent)["target"]["embedded"] is True
 
 
@@ -117,7 +118,7 @@ def test_a_failed_requirement_ends_with_1_unless_nothing_counts(fail_on: str, co
         done = judged(tmp_path, base_url, *words)
     assert done.code == code, done.out
     assert done.lines[-2].startswith("non-conformant: ")
-    assert done.lines[-1] == f"report: {tmp_path / 'out' / 'report.html'}"
+    assert done.lines[-1] == f"report: {tmp_path / 'out' / 'index.html'}"
     failed = {row["id"] for row in results(tmp_path / "out")["cases"] if row["verdict"] == "failed"}
     assert failed == {"CTYPE-002"}
 
@@ -213,7 +214,7 @@ def test_an_interrupted_run_keeps_what_there_is_and_ends_with_130(tmp_path: Path
     found = results(tmp_path / "out")
     assert found["exchanges"] >= 10
     assert found["verdict"] == "inconclusive"
-    assert done.lines[-1] == f"report: {tmp_path / 'out' / 'report.html'}"
+    assert done.lines[-1] == f"report: {tmp_path / 'out' / 'index.html'}"
 
 
 def test_interrupting_the_first_control_ends_with_130_as_well(tmp_path: Path) -> None:
@@ -526,7 +527,7 @@ def unusable(done: Done, folder: Path) -> dict[str, Any]:
     assert len(re.findall(r"(?m)^  cause +\S", done.out)) == 1
     assert len(re.findall(r"(?m)^  advice +\S", done.out)) == 1
     assert re.fullmatch(r"unusable: .+ \(\d+ exchanges?, \d+\.\d s\)", done.lines[-2])
-    assert done.lines[-1] == f"report: {folder / 'report.html'}"
+    assert done.lines[-1] == f"report: {folder / 'index.html'}"
     found = results(folder)
     assert found["verdict"] == "unusable"
     assert found["reason"]

@@ -53,7 +53,7 @@ def test_judging_again_writes_the_reports_and_ends_as_the_run_did(tmp_path: Path
         first = judged(tmp_path, running.base_url, "--select", "CTYPE,REQ-001", "--report-dir", "out")
     out = tmp_path / "out"
     before, octets = results(out), (out / "exchanges.jsonl").read_bytes()
-    for name in ("results.json", "report.html", "junit.xml", "exchanges.har"):
+    for name in ("index.html", "results.json", "report.html", "junit.xml", "exchanges.har"):
         (out / name).unlink()
     again = command(tmp_path, "judge", "out")
     assert (first.code, again.code, again.err) == (1, 1, "")
@@ -62,7 +62,7 @@ def test_judging_again_writes_the_reports_and_ends_as_the_run_did(tmp_path: Path
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
     assert after["cases"] == before["cases"]
     assert {**after, "finished": 0, "duration_s": 0} == {**before, "finished": 0, "duration_s": 0}
-    assert again.lines[-1] == f"report: {out / 'report.html'}"
+    assert again.lines[-1] == f"report: {out / 'index.html'}"
     assert "--select CTYPE-002" in again.out
     assert command(tmp_path, "judge", "out", "--fail-on", "never", "-q").code == 0
 
@@ -292,7 +292,7 @@ def test_reports_that_find_no_room_cost_no_verdict(tmp_path: Path) -> None:
     told(done, 4, "report.html could not be written", "exchanges.har cannot be written: File too large")
     assert re.search(r"^conformant: ", done.out, re.MULTILINE)
     kept = {file.name for file in (tmp_path / "out").iterdir()}
-    assert kept == {"results.json", "summary.json", "summary.md", "junit.xml", "exchanges.jsonl"}
+    assert kept == {"index.html", "results.json", "summary.json", "summary.md", "junit.xml", "exchanges.jsonl"}
     assert command(tmp_path, "judge", "out").code == 0
     assert results(tmp_path / "out")["verdict"] == "conformant"
 
@@ -375,7 +375,7 @@ def test_a_report_that_cannot_be_moved_stays_where_it_is(tmp_path: Path) -> None
     assert process.returncode == 0, err
     assert results(tmp_path / "out-3")["verdict"] == "conformant"
     assert (tmp_path / "out").read_text() == "somebody's file"
-    assert out.splitlines()[-1] == f"report: {tmp_path / 'out-3' / 'report.html'}"
+    assert out.splitlines()[-1] == f"report: {tmp_path / 'out-3' / 'index.html'}"
 
 
 def test_two_runs_into_one_folder_are_both_kept(tmp_path: Path) -> None:

@@ -120,8 +120,8 @@ def test_the_examples_of_staging_are_commands_that_work_but_for_the_host(checkou
 def test_the_command_for_ci_leaves_the_run_where_it_says(checkout: Path) -> None:
     code, said = sh(block_with("--report-dir report"), checkout)
     assert code == 0, said
-    assert said.splitlines()[-1] == f"report: {checkout / 'report' / 'report.html'}"
-    assert (checkout / "report" / "report.html").is_file()
+    assert said.splitlines()[-1] == f"report: {checkout / 'report' / 'index.html'}"
+    assert (checkout / "report" / "index.html").is_file()
 
 
 def test_the_commands_over_kept_runs_work(checkout: Path) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 WRITTEN = {
     "results.json": ('{\n  "reason": "', '"\n}\n'),
+    "index.html": ("<html><pre>", "</pre></html>"),
     "report.html": ("<html><div data-jsonblob='{&#34;log&#34;: &#34;", "&#34;}'></div></html>"),
     "summary.json": ('{"reason":"', '"}\n'),
     "summary.md": ("- actual: ", "\n"),

@@ -183,7 +183,7 @@ def test_no_token_is_written_anywhere(left: Left) -> None:
 
 
 def test_the_echoes_are_masked_and_not_left_out(left: Left) -> None:
-    for name in ("out/exchanges.jsonl", "out/exchanges.har", "out/report.html"):
+    for name in ("out/exchanges.jsonl", "out/exchanges.har", "out/report.html", "out/index.html"):
         assert b"*" * 16 in left.written[name]
         assert b"invalid_client" in left.written[name]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from conformance.report import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 WIDTH, HEIGHT = 720, 150
 RIGHT, BOTTOM, TOP, MARKS = 40, 34, 10, 14
@@ -17,6 +17,21 @@ RIGHT, BOTTOM, TOP, MARKS = 40, 34, 10, 14
 
 The scale stands at the right, where the newest runs are: what is too wide for a phone is cut off at the left.
 """
+
+ACROSS, PITCH = 6, 9
+"""Marks in a row, and units from one to the next."""
+
+MARK_FORMS = {
+    "failed": "m0,0h7v7h-7z",
+    "error": "m0,0l7,7m0,-7l-7,7",
+    "inconclusive": "m3.5,0l3.5,3.5l-3.5,3.5l-3.5,-3.5z",
+    "warning": "m3.5,0l3.5,7h-7z",
+    "waived": "m0.5,0.5h6v6h-6z",
+    "observed": "m3.5,0.5a3,3,0,1,0,0.01,0z",
+    "passed": "m3.5,0a3.5,3.5,0,1,0,0.01,0z",
+    "not_applicable": "m0,3.5h7",
+}
+"""The form of the mark of each verdict, from its upper left corner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +119,49 @@ def _steps(number: int) -> tuple[float, float]:
     """How wide the place of one run is, and where the first one begins; the last one ends at the scale."""
     step = (WIDTH - RIGHT) / max(number, 20)
     return step, WIDTH - RIGHT - step * number
+
+
+def marks(counts: Mapping[str, int], words: str) -> str:
+    """A mark for each case, in the order given: the form tells the verdict as well as the colour.
+
+    Args:
+        counts: how many cases have which verdict.
+        words: what the picture shows, for those who do not see it; empty where the same stands beside it.
+    """
+    every = [verdict for verdict, number in counts.items() for _ in range(number)]
+    rows = -(-len(every) // ACROSS)
+    drawn: dict[str, str] = {}
+    for at, verdict in enumerate(every):
+        place = f"M{at % ACROSS * PITCH},{at // ACROSS * PITCH}"
+        drawn[verdict] = drawn.get(verdict, "") + place + MARK_FORMS[verdict]
+    paths = "".join(f'<path class="{verdict}" d="{path}"/>' for verdict, path in drawn.items())
+    wide, high = min(len(every), ACROSS) * PITCH, rows * PITCH
+    named = f'role="img" aria-label="{escape.html(words)}"' if words else 'aria-hidden="true"'
+    return f'<svg class="marks" {named} width="{wide}" height="{high}" viewBox="0 0 {wide} {high}">{paths}</svg>'
+
+
+def histogram(bins: Sequence[tuple[str, int]], words: str) -> str:
+    """How many answers took how long, as columns with their number on top.
+
+    Args:
+        bins: the upper end of each column in words, and how many answers are in it; at least one.
+        words: what the picture shows, for those who do not see it.
+    """
+    top = max(number for _, number in bins) or 1
+    floor, room = HEIGHT - BOTTOM, HEIGHT - BOTTOM - TOP - MARKS
+    step = WIDTH / max(len(bins), 8)
+    parts = [f'<line class="grid" x1="0" x2="{WIDTH}" y1="{floor}" y2="{floor}"/>']
+    for at, (label, number) in enumerate(bins):
+        middle = step * (at + 0.5)
+        height = max(room * number / top, 1) if number else 0
+        parts.append(
+            f'<rect class="column" x="{middle - step * 0.4:.1f}" y="{floor - height:.1f}" width="{step * 0.8:.1f}" '
+            f'height="{height:.1f}"/>'
+        )
+        parts.append(f'<text class="middle" x="{middle:.1f}" y="{HEIGHT - 10}">{escape.html(label)}</text>')
+        if number:
+            parts.append(f'<text class="middle" x="{middle:.1f}" y="{floor - height - 5:.1f}">{number}</text>')
+    return _picture(parts, words)
 
 
 def _scale(top: float, floor: float, room: float) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance import catalogue, waivers
-from conformance.report import escape
+from conformance.report import escape, evidence
 from conformance.report.command import repeat
 
 if TYPE_CHECKING:
@@ -15,12 +15,10 @@ if TYPE_CHECKING:
     from conformance.engine import Run
     from conformance.judging import Verdict
     from conformance.reply import Answer
+    from conformance.report.evidence import Octets, Shown
 
 EXCHANGES = 12
 """Exchanges shown of one case."""
-
-OCTETS = 4096
-"""Octets shown of each direction of an exchange: 8 KiB together."""
 
 
 def detail(verdict: Verdict, run: Run, answers: Mapping[int, Answer]) -> str:
@@ -98,26 +96,21 @@ def _exchanges(verdict: Verdict, answers: Mapping[int, Answer]) -> Iterator[str]
     # The exchanges that show the finding are the ones to read, so they are never among those left out.
     numbers = [number for number in dict.fromkeys((*verdict.witnesses, *names)) if number in answers]
     for number in numbers[:EXCHANGES]:
-        yield _exchange(answers[number], names.get(number, ""))
+        yield _exchange(evidence.shown(answers[number], names.get(number, "")))
     if len(numbers) > EXCHANGES:
         left = ", ".join(map(str, numbers[EXCHANGES : 5 * EXCHANGES]))
         more = " and more" if len(numbers) > 5 * EXCHANGES else ""
         yield f"<p>{len(numbers) - EXCHANGES} more exchanges, in exchanges.jsonl by number: {left}{more}</p>"
 
 
-def _exchange(answer: Answer, name: str) -> str:
-    exchange = answer.exchange
-    words = [f"#{exchange.number}", name or exchange.label]
-    words += ["once more"] if exchange.attempt > 1 else []
-    title = f"{' '.join(words)}: {answer.words()}"
-    nothing = f"<p>{escape.html(exchange.detail or exchange.ending)}</p>" if not answer.answered else ""
-    how = f"<p>{escape.html(exchange.how)}</p>" if exchange.how else ""
+def _exchange(one: Shown) -> str:
+    nothing = f"<p>{escape.html(one.nothing)}</p>" if one.nothing else ""
+    how = f"<p>{escape.html(one.how)}</p>" if one.how else ""
     return (
-        f"<details><summary>{escape.html(title)}</summary>{how}"
-        f"{_octets('sent', exchange.sent)}{_octets('received', exchange.received)}{nothing}</details>"
+        f"<details><summary>{escape.html(one.title)}</summary>{how}"
+        f"{_octets('sent', one.sent)}{_octets('received', one.received)}{nothing}</details>"
     )
 
 
-def _octets(direction: str, data: bytes) -> str:
-    cut = f", the first {OCTETS} of them shown" if len(data) > OCTETS else ""
-    return f"<h3>{direction}, {len(data)} octets{cut}</h3><pre>{escape.html(escape.wire(data[:OCTETS]))}</pre>"
+def _octets(direction: str, octets: Octets) -> str:
+    return f"<h3>{direction}, {octets.words}</h3><pre>{escape.html(octets.text)}</pre>"

@@ -19,7 +19,7 @@ from conformance.target import SettingsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-STYLE = "timeline.css"
+STYLE = "document.css"
 """The style sheet that all pages share."""
 
 _FOLDER = "report/templates"

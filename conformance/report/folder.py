@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-RESULTS, SUMMARY, EXCHANGES = "results.json", "summary.json", "exchanges.jsonl"
-FILES = (RESULTS, SUMMARY, "summary.md", "report.html", "junit.xml", EXCHANGES, "exchanges.har")
+PAGE, RESULTS, SUMMARY, EXCHANGES = "index.html", "results.json", "summary.json", "exchanges.jsonl"
+PAGES = (PAGE, "report.html")
+"""What people open, the better one first."""
+
+FILES = (*PAGES, RESULTS, SUMMARY, "summary.md", "junit.xml", EXCHANGES, "exchanges.har")
 """What a run leaves; nothing else is ever removed from a folder that exists already."""
 
 PROOF = "proof.jsonl"

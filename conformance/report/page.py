@@ -12,7 +12,9 @@ from conformance import catalogue, waivers
 from conformance.plugin import VERDICT
 from conformance.report import escape, ranking, results
 from conformance.report.detail import detail, facts
+from conformance.report.folder import PAGE
 from conformance.report.style import STYLE
+from conformance.resources import package_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -74,9 +76,9 @@ class Page:
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
         """The columns; pytest-html's own result stays, out of sight, since its filters go by it."""
         cells[:] = [
-            '<th class="sortable hidden" data-column-type="result">Result</th>',
+            '<th class="sortable hidden" scope="col" data-column-type="result">Result</th>',
             *(
-                f'<th class="sortable col-{name}" data-column-type="{name}">{heading}</th>'
+                f'<th class="sortable col-{name}" scope="col" data-column-type="{name}">{heading}</th>'
                 for name, heading in (
                     ("verdict", "Verdict"),
                     ("testId", "Requirement"),
@@ -120,7 +122,7 @@ class Page:
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """The top of the page: the verdict, what it means, and what the run was."""
         prefix.append('<meta name="viewport" content="width=device-width, initial-scale=1">')
-        prefix.append(f"<style>{STYLE}</style>")
+        prefix.append(f"<style>{STYLE}</style><script>{package_text('report/templates', 'report.js')}</script>")
         run = self._suite.run
         prefix.append("<p>Nothing was sent.</p>" if run is None else banner(run))
 
@@ -130,13 +132,15 @@ def banner(run: Run) -> str:
     text, result = escape.html, run.result
     parts = [f'<div class="banner {text(result.verdict)}"><h2>{text(result.verdict)}</h2>']
     parts.append(f"<p>{text(results.MEANING[result.verdict])}</p>")
+    parts.append(f'<p><a href="./{PAGE}">The page of this run</a> tells more of each finding.</p>')
     if run.inquiry.target.embedded:
         parts.append('<p class="embedded">EMBEDDED ENDPOINT: the suite judged its own endpoint, not yours.</p>')
     parts += ['<dl class="facts">', *facts(_run_facts(run)), "</dl>"]
     if result.traits:
         rows = "".join(f"<tr><td>{text(name)}</td><td>{text(value)}</td></tr>" for name, value in result.traits.items())
         parts.append(f"<details><summary>{len(result.traits)} traits: choices that the standards leave</summary>")
-        parts.append(f'<table class="traits"><tr><th>Trait</th><th>Observed</th></tr>{rows}</table></details>')
+        head = '<tr><th scope="col">Trait</th><th scope="col">Observed</th></tr>'
+        parts.append(f'<table class="traits">{head}{rows}</table></details>')
     return "".join((*parts, "</div>"))
 
 

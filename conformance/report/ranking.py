@@ -26,14 +26,26 @@ def gravest_first(verdicts: Iterable[Verdict]) -> list[Verdict]:
 
 
 def followers(verdicts: Iterable[Verdict]) -> Mapping[str, list[Verdict]]:
-    """The verdicts that repeat the finding of another one, by the ID of its case."""
+    """The verdicts that repeat the finding of another one, by the ID of the case that stands for all of them."""
     every = list(verdicts)
-    leaders = {one.case.id for one in every}
+    follows = {one.case.id: one.follows for one in every}
     found: dict[str, list[Verdict]] = {}
     for one in every:
-        if one.follows in leaders:
-            found.setdefault(one.follows, []).append(one)
+        leader = _leader(one.case.id, follows)
+        if leader != one.case.id:
+            found.setdefault(leader, []).append(one)
     return found
+
+
+def _leader(identifier: str, follows: Mapping[str, str]) -> str:
+    """The case at the end of the row of those that each follow the next; of a ring, the one that comes first."""
+    row = [identifier]
+    while (following := follows[row[-1]]) in follows:
+        if following in row:
+            ring = row[row.index(following) :]
+            return next(one for one in follows if one in ring)
+        row.append(following)
+    return row[-1]
 
 
 def cause(verdict: Verdict) -> str:

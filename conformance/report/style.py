@@ -14,7 +14,7 @@ a { color: var(--link); }
   display: none; }
 input[data-test-result="rerun"], input[data-test-result="retried"], input[data-test-result="xpassed"],
 span.rerun, span.retried, span.xpassed { display: none; }
-body > p { color: var(--soft); font-size: .8rem; }
+#title + p { color: var(--soft); font-size: .8rem; }
 .controls { display: block; }
 .filters, .collapse { flex-wrap: wrap; gap: .2rem .4rem; margin: .3rem 0; }
 .filters span, span.passed, span.failed, span.error, span.skipped, span.xfailed { color: var(--ink); }
@@ -36,6 +36,10 @@ body > p { color: var(--soft); font-size: .8rem; }
 #results-table .hidden { display: none; }
 .col-verdict, .col-testId, .col-level, .col-area { white-space: nowrap; }
 td.col-verdict { font-weight: bold; }
+#results-table button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer;
+  text-align: left; }
+button:focus-visible, input:focus-visible, a:focus-visible, summary:focus-visible { outline: 2px solid var(--link);
+  outline-offset: 2px; }
 .col-result + td.col-verdict::before { content: "\\25BE\\00A0"; color: var(--soft); }
 .col-result.collapsed + td.col-verdict::before { content: "\\25B8\\00A0"; }
 .verdict-passed, .verdict-observed { color: var(--good); }
@@ -58,6 +62,8 @@ td.col-verdict { font-weight: bold; }
   body { padding: 0 .5rem 2rem; }
   .col-level, .col-area { display: none; }
   .col-verdict { white-space: normal; }
+  .col-title { overflow-wrap: anywhere; }
+  #results-table th, #results-table td { padding: .35rem .2rem; }
   .facts { grid-template-columns: 1fr; gap: 0; }
   .facts dd { margin-bottom: .4rem; } }
 """

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -106,14 +106,23 @@ def history_page(cards: Sequence[Card], skipped: Sequence[str], folder: Path) ->
     # What needs somebody's eye comes first.
     ordered = sorted(cards, key=lambda card: _ORDER.index(card.verdict))
     counted = Counter(card.verdict for card in ordered)
-    return _page("history", cards=ordered, counted=counted, skipped=skipped, total=total, link=_linking(folder))
+    return document(
+        "history",
+        GENERATOR,
+        cards=ordered,
+        counted=counted,
+        skipped=skipped,
+        total=total,
+        link=_linking(folder),
+    )
 
 
 def target_page(timeline: Timeline, folder: Path) -> str:
     """The page of one target, for a place in a folder."""
     timed = [step for step in timeline.steps if step.entry.summary["latency"]]
-    return _page(
+    return document(
         "target",
+        GENERATOR,
         timeline=timeline,
         picture=_trend(timeline),
         times=_times(timeline),
@@ -129,9 +138,8 @@ def target_page(timeline: Timeline, folder: Path) -> str:
 
 def comparison_page(found: Comparison) -> str:
     """The page of a comparison; it links to nothing, so that it can lie anywhere."""
-    return _page(
-        "comparison", found=found, sections=list(difference.sections(found)), aside=list(difference.aside(found))
-    )
+    sections, aside = list(difference.sections(found)), list(difference.aside(found))
+    return document("comparison", GENERATOR, found=found, sections=sections, aside=aside)
 
 
 def _folder(reports: Path, timeline: Timeline, taken: set[str]) -> Path:
@@ -148,10 +156,6 @@ def _folder(reports: Path, timeline: Timeline, taken: set[str]) -> Path:
 
 def _holds_run(folder: Path) -> bool:
     return (folder / "results.json").exists()
-
-
-def _page(name: str, **data: Any) -> str:
-    return document(name, GENERATOR, **data)
 
 
 def _linking(folder: Path) -> Callable[[Path], str]:

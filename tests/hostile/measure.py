@@ -20,7 +20,7 @@ import jsonschema_rs
 
 import conformance
 from conformance import recording
-from conformance.report.folder import FILES
+from conformance.report.folder import FILES, PAGES
 from conformance.resources import PACKAGE
 from tests import rejudged
 from tests.hostile.servers import SERVERS, Hostile
@@ -165,9 +165,8 @@ def _faults_of_folder(folder: Path, results: dict[str, Any], code: int) -> Itera
     cases = len(ET.parse(folder / "junit.xml").findall(".//testcase"))
     if cases != len(results["cases"]):
         yield f"junit.xml holds {cases} cases of {len(results['cases'])}"
-    page = (folder / "report.html").read_text()
-    if re.search(r"<script>alert|<img src=x|\x1b|\x9b|\u202e", page):
-        yield "report.html holds what the server wrote"
+    foreign = re.compile(r"<script>alert|<img src=x|\x1b|\x9b|\u202e")
+    yield from (f"{name} holds what the server wrote" for name in PAGES if foreign.search((folder / name).read_text()))
 
 
 def _texts(value: Any) -> Iterator[str]:
