@@ -61,9 +61,11 @@ def recorder(expected: Sequence[bytes]) -> Iterator[tuple[int, list[bytes]]]:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield listener.getsockname()[1], received
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield listener.getsockname()[1], received
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def taken(connection: socket.socket, length: int) -> bytes:
@@ -127,7 +129,18 @@ def unordered(request: bytes) -> tuple[bytes, list[bytes], bytes]:
     return line, sorted(re.sub(rb"\r\n([ \t])", rb"\0\1", b"\r\n".join(fields)).split(b"\r\n")), body
 
 
-def carried_out(templates: Sequence[Template], profile: Profile, **changes: object) -> list[tuple[bytes, bytes]]:
+def shell(commands: Sequence[str], folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+    """Runs commands from a file: together they are longer than an argument may be."""
+    script = folder / "commands"
+    script.write_text("\n".join(commands))
+    return subprocess.run(
+        ["sh", script], env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=100, check=False
+    )
+
+
+def carried_out(
+    templates: Sequence[Template], profile: Profile, folder: Path, **changes: object
+) -> list[tuple[bytes, bytes]]:
     """What the suite would send and what arrived from curl, for each template."""
     expected = [octets(template, inquiry(profile, 1, **changes)) for template in templates]
     with recorder(expected) as (port, received):
@@ -135,14 +148,7 @@ def carried_out(templates: Sequence[Template], profile: Profile, **changes: obje
         expected = [octets(template, asked) for template in templates]
         commands = [curl(template, asked).command for template in templates]
         assert all(commands)
-        done = subprocess.run(
-            ["sh", "-c", "\n".join(commands)],
-            env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=100,
-            check=False,
-        )
+        done = shell(commands, folder, ENVIRONMENT)
     assert len(received) == len(expected), done.stderr
     return list(zip(expected, received, strict=True))
 
@@ -166,7 +172,7 @@ pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on
 
 
 @pytest.mark.parametrize("name", ["passport", "rfc6749"])
-def test_every_request_that_curl_can_send_arrives_as_the_suite_sends_it(name: str) -> None:
+def test_every_request_that_curl_can_send_arrives_as_the_suite_sends_it(name: str, tmp_path: Path) -> None:
     profile = loaded(name)
     asked = inquiry(profile, 1)
     # The profiles differ in the Authorization value alone.
@@ -176,7 +182,7 @@ def test_every_request_that_curl_can_send_arrives_as_the_suite_sends_it(name: st
         if curl(template, asked).command and (name == "passport" or label.startswith(("REQ", "AUTH")))
     ]
     assert len(stimuli) > (250 if name == "passport" else 50)
-    came = carried_out([template for _, template in stimuli], profile)
+    came = carried_out([template for _, template in stimuli], profile, tmp_path)
     wrong = {
         label: (sent, received)
         for (label, _), (sent, received) in zip(stimuli, came, strict=True)
@@ -186,26 +192,26 @@ def test_every_request_that_curl_can_send_arrives_as_the_suite_sends_it(name: st
 
 
 @pytest.mark.parametrize("name", ["passport", "rfc6749"])
-def test_further_fields_parameters_and_the_scope_of_the_valid_request_go_along(name: str) -> None:
+def test_further_fields_parameters_and_the_scope_of_the_valid_request_go_along(name: str, tmp_path: Path) -> None:
     profile = replace(loaded(name), default_scope=False)
     extras = {
         "headers": (Extra("X-Api-Key", Secret(KEY)), Extra("X-Plain", "it's $PLAIN")),
         "parameters": (Extra("audience", "https://api.example/?a&b"),),
     }
     templates = [VALID, VALID.adding_parameters("x=1"), VALID.with_form("grant_type=password", "scope=a")]
-    for sent, received in carried_out(templates, profile, **extras):
+    for sent, received in carried_out(templates, profile, tmp_path, **extras):
         assert unordered(sent) == unordered(received)
         assert KEY.encode() in received
 
 
-def test_what_is_drawn_is_said_as_well() -> None:
+def test_what_is_drawn_is_said_as_well(tmp_path: Path) -> None:
     """The templates of near misses and spellings are made of the same parts."""
     profile = loaded("passport")
     drawn = [one.template for one in generation.draw("spelling", profile, seed=3, examples=12)]
     asked = inquiry(profile, 1)
     sayable = [template for template in drawn if curl(template, asked).command]
     assert len(sayable) > 3
-    for sent, received in carried_out(sayable, profile):
+    for sent, received in carried_out(sayable, profile, tmp_path):
         assert unordered(sent) == unordered(received)
 
 
@@ -215,11 +221,9 @@ def test_no_argument_of_curl_holds_the_secret_unless_the_advice_says_so(tmp_path
     watcher.chmod(0o755)
     asked = inquiry(loaded("passport"), 1)
     commands = {label: found for label, one in applicable(asked.profile) if (found := curl(one, asked)).command}
-    script = "\n".join(f"{found.command}; printf '\\036'" for found in commands.values())
     environment = {**ENVIRONMENT, "PATH": f"{tmp_path}:/usr/bin:/bin", SECRET_VARIABLE: "plain-Secret-0123456789"}
-    done = subprocess.run(
-        ["sh", "-c", script], env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=True
-    )
+    done = shell([f"{found.command}; printf '\\036'" for found in commands.values()], tmp_path, environment)
+    assert done.returncode == 0
     spelled = [b"plain-Secret-012345678"]
     spelled += [base64.b64encode(b"x" * shift + spelled[0])[4:24] for shift in range(3)]
     seen = done.stdout.split(b"\x1e")[:-1]
@@ -238,7 +242,7 @@ REASONS: Mapping[str, Callable[[Template, bytes], bool]] = {
     "without a value": lambda _, data: b"Authorization: \r\n" in data or b"Content-Type: \r\n" in data,
     "holds a NUL": lambda _, data: b"\0" in data.partition(b"\r\n\r\n")[0],
     "begins with a blank": lambda _, data: data.split(b"\r\n")[1].startswith(b" "),
-    "one Host": lambda _, data: data.count(b"Host: ") == 2,
+    "one Host": lambda _, data: data.count(b"Host: ") != 1,
     "without extensions": lambda _, data: b"1D;a=b\r\n" in data,
     "second on a connection": lambda template, _: template.after is not None,
     "chunks by itself": lambda _, data: b"Transfer-Encoding: chunked" in data and b"\r\n\r\nzz\r\n" in data,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from conformance.expression import (
+    Counted,
     Credentials,
     Edited,
     Expression,
@@ -226,8 +227,8 @@ class _Command:
         match value:
             case Literal(data):
                 found = [_Piece(data.decode("latin-1"))]
-            case Repeated(data, times):
-                found = [_repeated(data, times)]
+            case Repeated() | Counted():
+                found = [_series(value)]
             case Symbol("length"):
                 found = self._length(body)
             case Symbol(name):
@@ -287,7 +288,7 @@ class _Command:
     def _edited(self, inner: Expression, edit: str) -> list[_Piece]:
         pieces = self._pieces(inner)
         match edit:
-            case "present":
+            case "present" | "with_colon":
                 found = pieces
             case "base64":
                 found = [_in_base64(pieces)]
@@ -360,7 +361,15 @@ def _swapped(piece: _Piece) -> _Piece:
     return replace(piece, text="".join(one.swapcase() if one.isascii() else one for one in piece.text))
 
 
-def _repeated(data: bytes, times: int) -> _Piece:
+def _series(value: Repeated | Counted) -> _Piece:
+    """What is too long to be read in a command is made by the shell."""
+    if isinstance(value, Counted):
+        between, each = (_octal(data.decode("latin-1")) for data in (value.joint, value.pattern.replace(b"%d", b"\0")))
+        each = each.replace("\\000", "%d")
+        loop = f'for (at = 0; at < {value.times}; at++) printf (at ? "{between}" : "") "{each}", at'
+        size = value.times * (len(value.pattern) + len(value.joint) + len(str(value.times)))
+        return _Piece(f"\"$(awk 'BEGIN {{ {loop} }}')\"", live=True, size=size)
+    data, times = value.data, value.times
     if len(data) == 1 and data.isalnum():
         return _Piece(f"\"$(head -c {times} /dev/zero | tr '\\0' {data.decode()})\"", live=True, size=times)
     return _Piece((data * times).decode("latin-1"))
