@@ -27,8 +27,8 @@ RECORD = "__conformance_case__"
 JUDGE = "judge"
 """The one parameter of a case that is no stimulus: its `Judgement`."""
 
-GENERATED = ("description", "spelling", "near_miss")
-"""Sources of generated requests: from the OpenAPI description, spelled differently, or wrong in a place or two."""
+GENERATED = ("description", "spelling", "near_miss", "odd")
+"""Sources of generated requests: from the OpenAPI description, spelled differently, wrong in a place or two, or odd."""
 
 Function = TypeVar("Function", bound="Callable[..., None]")
 
@@ -49,6 +49,7 @@ class Case:
         also: templates that an invariant wants in the run although it judges them only as answers among others.
         generated: sources of generated requests that it judges.
         series: named series, in the order of their declaration.
+        everywhere: whether it is about the answers to malformed HTTP as well, else a matter of rows of the edge alone.
     """
 
     requirement: Requirement
@@ -57,6 +58,7 @@ class Case:
     also: tuple[Template, ...] = ()
     generated: tuple[str, ...] = ()
     series: tuple[tuple[str, Series], ...] = ()
+    everywhere: bool = False
 
     @property
     def id(self) -> str:
@@ -94,6 +96,7 @@ def case(
     requirement: Requirement | None = None,
     also: Iterable[Template] = (),
     generated: Iterable[str] = (),
+    everywhere: bool = False,
     **stimuli: Template | Series,
 ) -> Callable[[Function], Function]:
     """Declares a test function as the case of a requirement.
@@ -103,6 +106,7 @@ def case(
         requirement: the row itself, where the catalogue has none with that ID (cases of one's own).
         also: requests that an invariant wants sent.
         generated: sources of generated requests that the case judges (`GENERATED`).
+        everywhere: whether an invariant looks at the answers to malformed HTTP, too.
         **stimuli: a template or a series for every parameter of the function but ``judge``.
 
     Raises:
@@ -123,7 +127,7 @@ def case(
         several = tuple(
             (name, one.numbered(f"{identifier} {name}")) for name, one in stimuli.items() if isinstance(one, Series)
         )
-        record = Case(row, function, single, tuple(also), tuple(generated), several)
+        record = Case(row, function, single, tuple(also), tuple(generated), several, everywhere)
         setattr(function, RECORD, record)
         return function
 

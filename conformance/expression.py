@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 from conformance.bindings import Inapplicable, Run
-from conformance.target import ROLES
+from conformance.target import ROLES, SACRIFICIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,6 +83,10 @@ class Expression(ABC):
         """The value; inapplicable where it holds no colon, or where colons travel form-encoded."""
         return Edited(self, "with_colon")
 
+    def of_another(self) -> Expression:
+        """The secret that may travel in wrong places; inapplicable where that is the one of the sacrificial client."""
+        return Edited(self, "of_another")
+
     def needless_form(self) -> Expression:
         """The value in the spelling that the server reads, with an escape for its first letter.
 
@@ -113,6 +117,10 @@ class Expression(ABC):
     def case_swapped(self) -> Expression:
         """The value with the case of every ASCII letter swapped; inapplicable where it has none."""
         return Edited(self, "case_swapped")
+
+    def middle_swapped(self) -> Expression:
+        """The value with the case of the ASCII letter next to its middle swapped; inapplicable where it has none."""
+        return Edited(self, "middle_swapped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,14 +291,14 @@ class Edited(Expression):
             case "without_last":
                 if not whole:
                     raise Inapplicable("the value is empty and has no last character")
-                return _part(inner, 0, _last_character(whole))
+                return part(inner, 0, _last_character(whole))
             case "without_padding":
                 if not whole.endswith(b"="):
                     raise Inapplicable("the Base64 of this client has no padding")
-                return _part(inner, 0, len(whole.rstrip(b"=")))
+                return part(inner, 0, len(whole.rstrip(b"=")))
             case "split_by_blank":
                 at = len(whole) - len(inner[-1].data) + 2
-                return (*_part(inner, 0, at), Run(b" "), *_part(inner, at, len(whole)))
+                return (*part(inner, 0, at), Run(b" "), *part(inner, at, len(whole)))
             case _:
                 return _respelled(inner, self.edit, bindings)
 
@@ -321,8 +329,8 @@ class Word(Expression):
         if b" " not in whole:
             raise Inapplicable("the configured scope is a single name: give two with --scope 'a b'")
         if self.first:
-            return _part(inner, 0, whole.index(b" "))
-        return _part(inner, whole.rindex(b" ") + 1, len(whole))
+            return part(inner, 0, whole.index(b" "))
+        return part(inner, whole.rindex(b" ") + 1, len(whole))
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -364,7 +372,7 @@ class Credentials(Expression):
         return f"{scheme}base64({self.client_id}:{self.secret})"
 
 
-def _part(runs: tuple[Run, ...], start: int, end: int) -> tuple[Run, ...]:
+def part(runs: tuple[Run, ...], start: int, end: int) -> tuple[Run, ...]:
     """The octets of some runs from one place to another, each with its origin."""
     parts: list[Run] = []
     at = 0
@@ -388,6 +396,10 @@ def _respelled(runs: tuple[Run, ...], edit: str, bindings: Bindings) -> tuple[Ru
         raise Inapplicable(READ_RAW)
     if edit == "with_colon":
         return _with_colon(runs, bindings)
+    if edit == "of_another":
+        if bindings.exposed_id == bindings.clients.get(SACRIFICIAL, ("",))[0]:
+            raise Inapplicable("off this machine no other secret than the one of the sacrificial client travels")
+        return runs
     if edit == "present":
         if not octets(runs):
             raise Inapplicable("the base URL has no path")
@@ -432,6 +444,12 @@ def _last_character(data: bytes) -> int:
     return at
 
 
+def _middle_swapped(data: bytes) -> bytes:
+    middle = (len(data) - 1) / 2
+    at = min((found.start() for found in re.finditer(b"[A-Za-z]", data)), key=lambda at: abs(at - middle), default=0)
+    return data[:at] + _case_swapped(data[at : at + 1]) + data[at + 1 :]
+
+
 def _case_swapped(data: bytes) -> bytes:
     return bytes(octet ^ 0x20 if octet < 0x80 and chr(octet).isalpha() else octet for octet in data)
 
@@ -467,6 +485,7 @@ _SPELLINGS: Mapping[str, tuple[Callable[[bytes], bytes], str]] = {
     "special_form": (form_octets, "the secret has no character that form encoding changes"),
     "url_safe": (_url_safe, "the Base64 of this client has neither + nor /"),
     "case_swapped": (_case_swapped, "the value has no letter whose case could be swapped"),
+    "middle_swapped": (_middle_swapped, "the value has no letter whose case could be swapped"),
 }
 
 

@@ -241,8 +241,8 @@ class Evidence:
         return later or (template not in self._later and answer.exchange.role not in self._later)
 
     def _kind(self, case: Case) -> Kind:
-        """Whether a case is about the edge, and whether it sees what later editions ask."""
-        return case.requirement.edge, self._edition is None or case.requirement.since > self._edition
+        """Whether a case sees what the edge alone is asked, and whether it sees what later editions ask."""
+        return case.requirement.edge or case.everywhere, self._edition is None or case.requirement.since > self._edition
 
     def repeated(self, digests: Iterable[str]) -> bool:
         """Whether one of some templates was sent a second time, or another copy of its series."""

@@ -27,7 +27,12 @@ COMMAND = "token-conformance list --format markdown > docs/requirements.md"
 _LONGEST, _MOST = 160, 8
 """Characters of a changed line, and lines of a request, that are shown."""
 
-_SOURCES = {"description": "the OpenAPI description", "spelling": "legal spellings", "near_miss": "near misses"}
+_SOURCES = {
+    "description": "the OpenAPI description",
+    "spelling": "legal spellings",
+    "near_miss": "near misses",
+    "odd": "odd values",
+}
 
 _HEAD = """\
 # Requirements

@@ -227,6 +227,7 @@ def mask(
         assert message is not None
         start, end = message.body_spans[0]
         views.append(_View("", packed, [start] * len(packed), [end] * len(packed)))
+    views += _claims(content)
     value = tokens.value_of(body)
     if known is not None and message is not None and 200 <= message.status < 300:
         known.add(tokens.values(body))
@@ -274,6 +275,14 @@ def _masked(received: bytes, content: _View, body: bytes, spans: list[Span]) -> 
         for at in (at for pair in range(0, len(edges), 2) for at in content.starts[edges[pair] : edges[pair + 1]]):
             masked[at] = received[at]
     return masked
+
+
+def _claims(content: _View) -> Iterator[_View]:
+    """What stands in the tokens that are JWTs, each part of it where the token stands."""
+    for start, end in tokens.places(content.data):
+        spans = content.spans(start, end)
+        for claims in tokens.said(content.data[start:end]):
+            yield _View("", claims, [spans[0][0]] * len(claims), [spans[-1][1]] * len(claims))
 
 
 def _view(received: bytes, spans: list[Span]) -> _View:

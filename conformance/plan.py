@@ -308,8 +308,8 @@ def _withheld(template: Template, ids: list[str], target: Target, asked: frozens
         return "the base URL is http"
     if not transport.plain:
         return ""
-    if target.loopback:
-        return "the target is on this machine"
+    if target.loopback and not asked.intersection(ids):
+        return f"the target is on this machine, where nobody listens; it is sent on demand: --include {ids[0]}"
     if not asked.intersection(ids):
         return f"it sends a request without TLS, which is done only on demand: --include {ids[0]}"
     return "not sent: a proxy stands between" if target.proxy is not None else ""

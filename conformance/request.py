@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 from urllib.parse import unquote_to_bytes
@@ -25,10 +26,11 @@ from conformance.expression import (
     form,
     literal,
     octets,
+    part,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 FORM = "application/x-www-form-urlencoded"
 """The media type of a token request (RFC 6749, section 4.4.2)."""
@@ -115,7 +117,7 @@ class Template:
         parameters: pieces of the form body, joined by ``&``; ``None`` where ``raw`` is the body.
         raw: the body, taken as it is.
         framing: ``length`` sends Content-Length, ``chunked`` one chunk, ``extended`` one with a chunk extension,
-            ``none`` neither field nor body.
+            ``chunks`` two of them, ``none`` neither field nor body.
         gate_scope: whether the scope that the valid request needs is added to the form.
         transport: what it travels over; ``None`` for what the target has.
         after: the request that goes before it on the same connection, if one does.
@@ -131,7 +133,7 @@ class Template:
     parameters: tuple[Expression, ...] | None
     raw: Expression | None = None
     version: bytes = b"HTTP/1.1"
-    framing: OneOf["length", "chunked", "extended", "none"] = "length"
+    framing: OneOf["length", "chunked", "extended", "chunks", "none"] = "length"
     gate_scope: bool = True
     transport: Transport | None = field(default=None, repr=False)
     after: Template | None = field(default=None, repr=False)
@@ -258,6 +260,10 @@ class Template:
         """The template with an extension behind the size of its chunk (RFC 9112, section 7.1.1)."""
         return replace(self.chunked(), framing="extended")
 
+    def in_two_chunks(self) -> Template:
+        """The template with its body in two chunks, the first of which ends within a name."""
+        return replace(self.chunked(), framing="chunks")
+
     def holding_its_body(self) -> Template:
         """The template whose body waits for an answer to its header section."""
         return replace(self, held=True)
@@ -277,6 +283,8 @@ class Template:
             over += (f"(on the connection of: {'; '.join(changed_lines(self.after)) or 'the valid request'})",)
         if self.framing == "extended":
             over += ("(the chunk has an extension)",)
+        if self.framing == "chunks":
+            over += ("(in two chunks)",)
         if self.held:
             over += ("(the body waits for an answer to the header section)",)
         lines = (*over, *(_shown(line) for line in (head, *map(str, self.fields))))
@@ -334,8 +342,7 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
     body = content(template, bindings)
     length = sum(len(run.data) for run in body)
     if template.framing in _CHUNKED:
-        size = Run(_CHUNKED[template.framing] % length)
-        body = (size, *body, Run(b"\r\n0\r\n\r\n")) if length else (Run(b"0\r\n\r\n"),)
+        body = (*_chunks(body, length, template.framing), Run(b"0\r\n\r\n"))
     if LENGTH.name in template.symbols:
         bindings = replace(bindings, length=str(length))
     runs = [Run(template.method + b" "), *template.target.runs(bindings), Run(b" " + template.version + b"\r\n")]
@@ -353,14 +360,29 @@ def encode(template: Template, bindings: Bindings) -> Encoded:
         runs += _line(line, length, bindings)
     runs += [Run(b"\r\n"), *body]
     encoded = _encoded(tuple(runs))
-    if guarded and encoded.secrets:
+    if guarded and encoded.secrets and not _exposes_alone(template):
         where = "to another resource" if template.elsewhere else "over a connection that a case prescribes"
         raise Inapplicable(f"a secret does not travel {where}; use UNKNOWN_SECRET")
     return encoded
 
 
-_CHUNKED = {"chunked": b"%x\r\n", "extended": b"%X;a=b\r\n"}
+_CHUNKED = {"chunked": b"%x\r\n", "extended": b"%X;a=b\r\n", "chunks": b"%x\r\n"}
 """What stands before a chunk, by framing."""
+
+FIRST_CHUNK = 4
+"""Octets of the first of two chunks."""
+
+
+def _chunks(body: tuple[Run, ...], length: int, framing: str) -> Iterator[Run]:
+    places = (0, FIRST_CHUNK, length) if framing == "chunks" and length > FIRST_CHUNK else (0, length)
+    for start, end in pairwise(places if length else ()):
+        yield from (Run(_CHUNKED[framing] % (end - start)), *part(body, start, end), Run(b"\r\n"))
+
+
+def _exposes_alone(template: Template) -> bool:
+    """Whether it goes without TLS, and of secrets holds the one alone that may be seen on the way."""
+    plain = template.transport is not None and template.transport.plain and not template.elsewhere
+    return plain and {name for name in template.symbols if name.endswith("secret")} <= {"exposed_secret"}
 
 
 def _without_secrets(bindings: Bindings) -> Bindings:

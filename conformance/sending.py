@@ -449,7 +449,7 @@ def _sent(stimulus: Stimulus, encoded: Encoded, bindings: Bindings) -> Iterable[
     """The credentials of a request, which must not come back in its answer."""
     yield masking.edited_secrets(encoded)
     for line in stimulus.template.fields:
-        if line.name.lower() == b"authorization" and line.value is not None:
+        if line.name.strip().lower() == b"authorization" and line.value is not None:
             runs = line.value.runs(bindings)
             sent = masking.sent_credential(octets(runs))
             if sent is not None:

@@ -244,6 +244,7 @@ REASONS: Mapping[str, Callable[[Template, bytes], bool]] = {
     "begins with a blank": lambda _, data: data.split(b"\r\n")[1].startswith(b" "),
     "one Host": lambda _, data: data.count(b"Host: ") != 1,
     "without extensions": lambda _, data: b"1D;a=b\r\n" in data,
+    "as one chunk": lambda _, data: b"\r\n4\r\ngran\r\n" in data,
     "second on a connection": lambda template, _: template.after is not None,
     "chunks by itself": lambda _, data: b"Transfer-Encoding: chunked" in data and b"\r\n\r\nzz\r\n" in data,
     "which handshake": lambda template, _: template.transport is not None and not template.transport.plain,

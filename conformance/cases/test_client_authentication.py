@@ -99,8 +99,10 @@ def test_several_spaces_may_follow_the_scheme_word(spaced: Reply) -> None:
     spaced.must_be(GRANTED)
 
 
-@case("AUTH-007", missing=NO_CREDENTIALS)
-def test_nobody_gets_a_token(missing: Reply, judge: Judgement) -> None:
+@case("AUTH-007", missing=NO_CREDENTIALS, named=NO_CREDENTIALS.adding_parameters("client_id=" + CLIENT_ID.form()))
+def test_nobody_gets_a_token(missing: Reply, named: Reply, judge: Judgement) -> None:
+    # What is named may be refused for what it is: no public client.
+    named.must_be(refused(400, 401), fail=SUCCESS | refused(403))
     missing.must_be(refused(400, 401), warn=OTHER_CODE, fail=SUCCESS | refused(403))
     if missing.was(refused(400, 401)):
         judge.trait("credentials.missing", str(missing.status))

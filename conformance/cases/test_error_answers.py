@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import unquote_plus
 
 from conformance.case import case
@@ -83,6 +84,17 @@ def characters(text: str) -> str:
         for character in _OUTSIDE.findall(text)
     }
     return ", ".join(sorted(found))
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every string in a JSON value, at any depth."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict | list):
+            waiting += one.values() if isinstance(one, dict) else one
 
 
 def said(answer: Answer) -> Iterator[str]:
@@ -181,7 +193,7 @@ def test_the_error_is_a_known_code(judge: Judgement) -> None:
     judge.each(answers, "an error code of the token endpoint", foreign, verdict="warning", nothing=_NO_ERROR)
 
 
-@case("ERR-007", also=PROBES)
+@case("ERR-007", also=PROBES, everywhere=True)
 def test_no_answer_repeats_a_credential(judge: Judgement) -> None:
     def flaw(answer: Answer) -> str | None:
         if answer.echoes:
@@ -231,7 +243,9 @@ _REVEALING = {
 @case("ERR-008", also=PROBES)
 def test_an_error_shows_nothing_of_the_server(judge: Judgement) -> None:
     def flaw(answer: Answer) -> str | None:
-        shows = (what for what, patterns in _REVEALING.items() if any(re.search(one, answer.body) for one in patterns))
+        # In JSON a tab or a quote is two characters, which no pattern would look through.
+        text = answer.body + b"".join(b"\n" + said.encode("utf-8", "replace") for said in strings(answer.json))
+        shows = (what for what, patterns in _REVEALING.items() if any(re.search(one, text) for one in patterns))
         return next((f"{what} in the answer" for what in shows), None)
 
     answers = [answer for answer in judge.answers if answer.status >= 400 or (answer.error and not answer.granted)]

@@ -96,9 +96,9 @@ def test_a_length_that_is_no_number_is_refused(word: Reply, negative: Reply, sig
     every(word, negative, signed, hexadecimal).must_be(REFUSED_BY_HTTP | refused(413))
 
 
-@case("WIRE-010", plain=VALID.chunked(), extended=VALID.extending_its_chunk())
-def test_a_body_in_chunks_is_read(plain: Reply, extended: Reply) -> None:
-    every(plain, extended).must_be(GRANTED | refused(411))
+@case("WIRE-010", plain=VALID.chunked(), extended=VALID.extending_its_chunk(), two=VALID.in_two_chunks())
+def test_a_body_in_chunks_is_read(plain: Reply, extended: Reply, two: Reply) -> None:
+    every(plain, extended, two).must_be(GRANTED | refused(411))
 
 
 @case("WIRE-011", unknown=coded("foo"), over_chunks=replace(coded("chunked, foo"), framing="chunked"))

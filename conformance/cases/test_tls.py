@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from conformance.case import case
-from conformance.cases.stimuli import UNKNOWN_CLIENT
+from conformance.cases.stimuli import SACRIFICED, UNKNOWN_CLIENT
+from conformance.expression import EXPOSED_ID, EXPOSED_SECRET
 from conformance.reply import GRANTED, NO_TLS, TLS, Answer, Judgement, Note, Outcome, Reply
 from conformance.request import VALID, Template, Transport
 
@@ -11,7 +12,8 @@ FORWARD_SECRET = ("ECDHE-", "DHE-")
 AUTHENTICATED = ("GCM", "CCM", "CHACHA20")
 WEAK_FIRST = (
     "AES128-SHA:AES256-SHA:AES128-GCM-SHA256:"
-    "ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA:"
+    "ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES256-SHA:ECDHE-ECDSA-AES256-SHA:"
+    "ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES256-SHA384:"
     "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256"
 )
@@ -26,6 +28,7 @@ NO_HTTP = Outcome(
         and reading.exchange.ending in ("connect-refused", "connect-timeout", "unreachable", "closed", "reset")
     ),
 )
+TOKENLESS_ANSWER = Outcome("an answer without a token", lambda reading: reading.answered and not reading.granted)
 TO_HTTPS = Outcome(
     "a redirect to https",
     lambda reading: (
@@ -57,13 +60,22 @@ def must_refuse(replies: Iterable[Reply], judge: Judgement) -> None:
             reply.must_be(NO_TLS)
 
 
-@case("TLS-001", plain=UNKNOWN_CLIENT.over(Transport(plain=True)))
-def test_a_request_without_tls_yields_no_token(plain: Reply, judge: Judgement) -> None:
+@case(
+    "TLS-001",
+    plain=VALID.authorized(EXPOSED_SECRET, EXPOSED_ID).over(Transport(plain=True)),
+    sacrificed=SACRIFICED,
+)
+def test_a_request_without_tls_yields_no_token(plain: Reply, sacrificed: Reply, judge: Judgement) -> None:
+    exposed = judge.contract.exposed
     decisive = GRANTED | NO_HTTP | TO_HTTPS
-    if plain.answer is not None and not decisive.matches(plain.answer):
+    if plain.answer is None or decisive.matches(plain.answer):
+        plain.must_be(NO_HTTP | TO_HTTPS, fail=GRANTED)
+    elif exposed == "invented":
         judge.cannot_tell(f"an invented client got {plain.answer.words()}, which says nothing of a real one")
+    elif exposed == "sacrificial" and not sacrificed.granted:
+        judge.cannot_tell("the sacrificial client is refused over TLS, too, so a refusal proves little")
     else:
-        plain.must_be(NO_HTTP | TO_HTTPS)
+        plain.must_be(TOKENLESS_ANSWER, fail=GRANTED)
 
 
 @case("TLS-002", eleven=over("TLSv1.1", "TLSv1.1"), ten=over("TLSv1", "TLSv1"))

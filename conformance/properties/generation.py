@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -10,25 +11,29 @@ from typing import TYPE_CHECKING, TypeVar
 from conformance import description
 from conformance.expression import CLIENT_ID, HOST, PATH, SECRET, USER_AGENT, Credentials, literal
 from conformance.plan import Stimulus
-from conformance.properties import near_miss, spelling
+from conformance.properties import near_miss, odd, spelling
 from conformance.request import VALID, Line, Template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hypothesis.strategies import SearchStrategy
 
     from conformance.description import Drawn
     from conformance.profiles import Profile
+    from conformance.properties.spelling import Deviation
 
 Drawing = TypeVar("Drawing")
+
+ALONE = 0.75
+"""Part of the requests of a source that deviate in one place each: a defect is rarely seen in company only."""
 
 
 def draw(source: str, profile: Profile, *, seed: int, examples: int) -> Iterator[Stimulus]:
     """Generated requests of one source, each once.
 
     Args:
-        source: ``description``, ``spelling`` or ``near_miss``.
+        source: one of `case.GENERATED`.
         profile: whose OpenAPI description is drawn from.
         seed: the same seed gives the same requests.
         examples: how many are drawn, repetitions included.
@@ -38,8 +43,9 @@ def draw(source: str, profile: Profile, *, seed: int, examples: int) -> Iterator
     """
     sources = {
         "description": lambda: _described(profile, seed, examples),
-        "spelling": lambda: _spelled(seed, examples),
+        "spelling": lambda: _deviating("spelling", spelling.SLOTS, seed, examples),
         "near_miss": lambda: _missed(profile, seed, examples),
+        "odd": lambda: _deviating("odd", odd.SLOTS, seed, examples),
     }
     seen: set[str] = {VALID.digest}
     for stimulus in sources[source]():
@@ -86,17 +92,30 @@ def _stands_for_the_client(name: str, value: bytes) -> bool:
     return name.lower() == "authorization" and value == description.CREDENTIAL.encode()
 
 
-def _spelled(seed: int, examples: int) -> Iterator[Stimulus]:
+def _deviating(source: str, slots: tuple[tuple[Deviation, ...], ...], seed: int, examples: int) -> Iterator[Stimulus]:
     from hypothesis import strategies  # noqa: PLC0415 - it takes its time, and only these cases need it
 
-    slots = strategies.tuples(*(strategies.sampled_from((None, *slot)) for slot in spelling.SLOTS))
-    for drawn in _drawn(slots, seed, examples):
-        yield _spelling(tuple(deviation for deviation in drawn if deviation is not None))
+    alone = [(deviation,) for slot in slots for deviation in slot]
+    several = strategies.tuples(*(strategies.sampled_from((None, *slot)) for slot in slots))
+    for drawn in _alone_first(alone, several, seed, examples):
+        yield _of(source, tuple(deviation for deviation in drawn if deviation is not None))
 
 
 def _missed(profile: Profile, seed: int, examples: int) -> Iterator[Stimulus]:
-    for drawn in _drawn(near_miss.strategy(unnamed=not profile.grant_type_default), seed, examples):
+    unnamed = not profile.grant_type_default
+    alone, several = near_miss.single(unnamed=unnamed), near_miss.strategy(unnamed=unnamed)
+    for drawn in _alone_first(alone, several, seed, examples):
         yield _near_miss(drawn)
+
+
+def _alone_first(
+    alone: Sequence[Drawing], strategy: SearchStrategy[Drawing], seed: int, examples: int
+) -> Iterator[Drawing]:
+    """Single changes in an order of the seed's own, as far as they go, and then what Hypothesis draws."""
+    first = random.Random(seed).sample(alone, min(len(alone), round(examples * ALONE)))  # noqa: S311 - nothing secret
+    yield from first
+    if examples > len(first):
+        yield from _drawn(strategy, seed, examples - len(first))
 
 
 def _drawn(strategy: SearchStrategy[Drawing], seed: int, examples: int) -> list[Drawing]:
@@ -126,10 +145,10 @@ def _drawn(strategy: SearchStrategy[Drawing], seed: int, examples: int) -> list[
     return drawn
 
 
-def _spelling(deviations: tuple[spelling.Deviation, ...]) -> Stimulus:
+def _of(source: str, deviations: tuple[Deviation, ...]) -> Stimulus:
     how = spelling.JOINT.join(deviation.words for deviation in deviations)
-    parts = tuple(_spelling((deviation,)) for deviation in deviations) if len(deviations) > 1 else ()
-    return _stimulus("spelling", spelling.spelled(deviations), how, parts)
+    parts = tuple(_of(source, (deviation,)) for deviation in deviations) if len(deviations) > 1 else ()
+    return _stimulus(source, spelling.spelled(deviations), how, parts)
 
 
 def _near_miss(drawn: near_miss.NearMiss) -> Stimulus:

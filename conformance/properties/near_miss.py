@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from conformance.expression import (
     EXPOSED_ID,
     EXPOSED_SECRET,
+    SACRIFICIAL_ID,
     SCHEME,
     UNKNOWN_ID,
     UNKNOWN_SECRET,
@@ -130,12 +131,20 @@ CLIENTS: tuple[Mutation, ...] = (
     Mutation("AUTH-030 the placeholder of the samples", _presenting("<<Authorization>>")),
     Mutation("AUTH-032 right credentials in the body beside an unknown client", _rescued, whole_body=True),
     Mutation("AUTH-034 an id without its last character", _client(EXPOSED_ID.without_last())),
+    # Two of them, so that no id is spelled like this.
+    Mutation("AUTH-034 per cent signs in the place of its last character", _client(EXPOSED_ID.without_last() + "%%")),
+    Mutation("AUTH-034 asterisks in the place of its last character", _client(EXPOSED_ID.without_last() + "**")),
     Mutation("AUTH-034 an id in another letter case", _client(EXPOSED_ID.case_swapped())),
     Mutation("AUTH-034 a blank behind the id", _client(EXPOSED_ID + " ")),
     Mutation("AUTH-034 a NUL before the id", _client("\0" + EXPOSED_ID)),
     Mutation("AUTH-034 a NUL behind the id", _client(EXPOSED_ID + "\0")),
 )
 """Mutations of the credentials. None tries a wrong secret of the real client: servers lock clients for it."""
+
+ALONE: tuple[Mutation, ...] = (
+    Mutation("AUTH-009 the secret of another client", _client(SACRIFICIAL_ID, EXPOSED_SECRET.of_another())),
+)
+"""Mutations that are tried once: they may lock the client that is there for it."""
 
 SCHEMES = ("Bearer", "Digest", "Negotiate", "Token", "Foo", "Basics")
 """Scheme words that neither profile knows, before credentials that are right."""
@@ -167,10 +176,16 @@ GRANTS: tuple[Mutation, ...] = (
     Mutation("GRANT-001 a hyphen in the name grant_type", _parameters(f"grant-type={GRANT}"), unnamed=True),
     Mutation("GRANT-001 no underscore in the name grant_type", _parameters(f"granttype={GRANT}"), unnamed=True),
     Mutation("GRANT-001 another letter in the name grant_type", _parameters(f"grant_types={GRANT}"), unnamed=True),
+    Mutation("GRANT-001 a capital in the place of the low line", _parameters(f"grantType={GRANT}"), unnamed=True),
     Mutation("GRANT-002 an empty body", _body(""), whole_body=True, unnamed=True),
     Mutation("GRANT-003 an empty grant_type", _parameters("grant_type="), unnamed=True),
     Mutation("GRANT-003 a grant_type without an equals sign", _parameters("grant_type"), unnamed=True),
     _value("GRANT-004 two grants in one value", f"{GRANT}+password"),
+    _value("GRANT-004 the grant with a letter behind it", f"{GRANT}s"),
+    _value("GRANT-004 the grant with a letter before it", f"x{GRANT}"),
+    _value("GRANT-004 the grant without its last letter", GRANT[:-1]),
+    _value("GRANT-004 a hyphen in the grant", "client-credentials"),
+    _value("GRANT-004 the grant without its low line", "clientcredentials"),
     _value("GRANT-004 two grants with a comma", f"{GRANT}%2Cpassword"),
     _value("GRANT-004 the grant as a URI", form(f"urn:ietf:params:oauth:grant-type:{GRANT}")),
     _value("GRANT-005 the password grant", "password"),
@@ -235,6 +250,18 @@ def _edited(edit: str, at: int, sign: str) -> str:
             return GRANT[:at] + GRANT[at + 1 : at + 2] + GRANT[at] + GRANT[at + 2 :]
         case _:
             return GRANT[: at + 1]
+
+
+def single(*, unnamed: bool) -> tuple[NearMiss, ...]:
+    """Every near miss of one mutation that is no matter of chance.
+
+    Args:
+        unnamed: as for `strategy`.
+    """
+    longer = (_longer_id("x", before=before) for before in (False, True))
+    clients = (*CLIENTS, *map(_other_scheme, SCHEMES), *longer, *ALONE)
+    grants = (one for one in GRANTS if unnamed or not one.unnamed)
+    return (*(NearMiss(client=one) for one in clients), *(NearMiss(grant=one) for one in grants))
 
 
 def strategy(*, unnamed: bool) -> SearchStrategy[NearMiss]:

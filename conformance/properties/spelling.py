@@ -76,6 +76,8 @@ SLOTS: tuple[tuple[Deviation, ...], ...] = (
         Deviation("REQ-005 an unknown parameter after grant_type", _body(_GRANT, "x_conformance=1")),
         Deviation("REQ-005 an unknown parameter before grant_type", _body("x_conformance=1", _GRANT)),
         Deviation("REQ-005 an unknown parameter without a value", _body(_GRANT, "x_conformance=")),
+        Deviation("REQ-005 an unknown parameter with a hyphen and a digit", _body(_GRANT, "x-conformance-1=1")),
+        Deviation("REQ-005 an unknown parameter with a dot and a capital", _body(_GRANT, "x.Conformance=1")),
         Deviation("BODY-003 grant_type between unknown parameters", _body("a=1", _GRANT, "b=2")),
         Deviation("BODY-001 an escaped underscore in the name", _body("grant%5Ftype=client_credentials")),
         Deviation("BODY-001 an escaped underscore in the value", _body("grant_type=client%5Fcredentials")),
@@ -92,6 +94,8 @@ SLOTS: tuple[tuple[Deviation, ...], ...] = (
         Deviation("CTYPE-003 a charset parameter", _media(f"{FORM}; charset=UTF-8")),
         Deviation("CTYPE-003 a charset parameter without a space", _media(f"{FORM};charset=utf-8")),
         Deviation("CTYPE-003 a quoted charset parameter", _media(f'{FORM}; charset="UTF-8"')),
+        Deviation("CTYPE-003 a charset parameter in capitals", _media(f"{FORM}; CHARSET=UTF-8")),
+        Deviation("CTYPE-003 a Charset parameter that begins with a capital", _media(f"{FORM}; Charset=utf-8")),
     ),
     (
         Deviation("HDR-001 no space before the Content-Type", _spaces("content-type", "", "")),
@@ -120,6 +124,10 @@ SLOTS: tuple[tuple[Deviation, ...], ...] = (
         Deviation(
             "HDR-005 Accept with a quality", lambda template: _if_present(template, "application/json, */*;q=0.5")
         ),
+    ),
+    (
+        Deviation("WIRE-010 the body in one chunk", Template.chunked),
+        Deviation("WIRE-010 the body in two chunks", Template.in_two_chunks),
     ),
 )
 """Deviations by place; a request takes at most one from each, applied in this order."""

@@ -179,6 +179,7 @@ def conducted(job: Job, rows: Collection[str] = ()) -> engine.Run:
             _cases(),
             examples=job.examples,
             seed=job.seed,
+            included=reference.DEFECTS[job.defect].violates if job.defect else (),
             draw=lambda source: _drawn(source, profile, job.seed, job.examples),
         )
         return engine.conduct(inquiry)

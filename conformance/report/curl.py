@@ -316,6 +316,7 @@ def _check_shape(template: Template) -> None:
         (template.held and not waits, "its body waits for an answer to the header section"),
         (template.version not in (b"HTTP/1.1", b"HTTP/1.0"), "the version in the request line is none it speaks"),
         (template.framing == "extended", "it writes chunks without extensions"),
+        (template.framing == "chunks", "it writes a short body as one chunk"),
         (not _TOKEN.fullmatch(template.method), "the method is no token"),
     )
     for applies, reason in reasons:

@@ -16,6 +16,7 @@ SOURCES = {
     "description": "the OpenAPI description",
     "spelling": "legal spellings of the valid request",
     "near_miss": "near misses of the valid request",
+    "odd": "the valid request with odd values",
 }
 """Where generated requests come from, in words."""
 

@@ -293,6 +293,16 @@ def body_rescues_scheme(correct: Behaviour) -> Behaviour:
     return letting_in(correct, admitted)
 
 
+@planted("auth-secret-ends", "AUTH-026")
+def secret_ends(correct: Behaviour) -> Behaviour:
+    """Of the secret its length, its first eight octets and its last eight are compared."""
+
+    def ends(secret: bytes) -> bytes:
+        return b"%d%b%b" % (len(secret), secret[:8], secret[-8:])
+
+    return replace(correct, same_secret=lambda given, kept: correct.same_secret(ends(given), ends(kept)))
+
+
 @planted("auth-placeholder", "AUTH-030", "GEN-002")
 def placeholder(correct: Behaviour) -> Behaviour:
     """The placeholder of the published samples is left in the configuration as a valid value."""

@@ -32,12 +32,6 @@ def without(correct: Behaviour, name: str) -> Behaviour:
 # The issuer
 
 
-@planted("disc-issuer-slash", "DISC-002")
-def issuer_slash(correct: Behaviour) -> Behaviour:
-    """The issuer ends in a slash that is not part of it."""
-    return describing(correct, lambda members, _: {**members, "issuer": f"{members['issuer']}/"})
-
-
 @planted("disc-issuer-internal", "DISC-002")
 def issuer_internal(correct: Behaviour) -> Behaviour:
     """The issuer is the address of the server behind its proxy; the token endpoint is stated rightly."""

@@ -155,16 +155,6 @@ def camel_case(correct: Behaviour) -> Behaviour:
     return reading(correct, read)
 
 
-@planted("gen-secret-ends", "GEN-002")
-def secret_ends(correct: Behaviour) -> Behaviour:
-    """Of the secret its length, its first eight octets and its last eight are compared."""
-
-    def ends(secret: bytes) -> bytes:
-        return b"%d%b%b" % (len(secret), secret[:8], secret[-8:])
-
-    return replace(correct, same_secret=lambda given, kept: correct.same_secret(ends(given), ends(kept)))
-
-
 @planted("gen-secret-alone", "GEN-002", "AUTH-014")
 def secret_alone(correct: Behaviour) -> Behaviour:
     """A client is found by its secret where the id is empty."""

@@ -21,6 +21,18 @@ def metadata_absent(correct: Behaviour) -> Behaviour:
     return replace(correct, well_known=lambda behaviour, request, site: behaviour.elsewhere(request, site))
 
 
+@variant("metadata-issuer-slash")
+def metadata_issuer_slash(correct: Behaviour) -> Behaviour:
+    """The issuer ends in a slash, which goes before the well-known part is put in (RFC 8414, section 3.1)."""
+    inner = correct.metadata
+
+    def metadata(issuer: str, site: Site) -> dict[str, Any]:
+        members = inner(issuer, site)
+        return {**members, "issuer": f"{members['issuer']}/"}
+
+    return replace(correct, metadata=metadata)
+
+
 @variant("metadata-openid")
 def metadata_openid(correct: Behaviour) -> Behaviour:
     """The metadata lie at openid-configuration, and nowhere else."""
