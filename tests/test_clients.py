@@ -345,9 +345,9 @@ def test_the_command_names_the_clients_that_a_case_asks_as() -> None:
 def test_a_curl_command_has_variables_for_their_secrets() -> None:
     inquiry = asked(special="a:b", sacrificial="lamb")
     template = VALID.authorized(SPECIAL_SECRET, SPECIAL_ID)
-    assert 'special-app:"$TOKEN_CONFORMANCE_SPECIAL_CLIENT_SECRET"' in curl(template, inquiry).command
+    assert "'special-app:%s' \"$TOKEN_CONFORMANCE_SPECIAL_CLIENT_SECRET\"" in curl(template, inquiry).command
     exposed = curl(VALID.authorized(EXPOSED_SECRET, EXPOSED_ID), inquiry).command
-    assert 'sacrificial-app:"$TOKEN_CONFORMANCE_SACRIFICIAL_CLIENT_SECRET"' in exposed
+    assert "'sacrificial-app:%s' \"$TOKEN_CONFORMANCE_SACRIFICIAL_CLIENT_SECRET\"" in exposed
     lacking = curl(VALID.authorized(SECOND_SECRET, SECOND_ID), inquiry)
     assert lacking.reason.endswith("no second client is configured")
     invented = curl(VALID.authorized(EXPOSED_SECRET, EXPOSED_ID), asked(REMOTE)).command

@@ -18,19 +18,9 @@ CASES = {one.id: one for one in case.built_in()}
 TEXT = ledger.markdown()
 PROVEN = {one.violates[0] for one in reference.DEFECTS.values()}
 
-SPOKEN_OVER_TLS = "the embedded endpoint speaks no TLS; tests/test_tls.py judges servers that break it"
-JUDGED_BESIDE = "what breaks it breaks a handwritten row first, whose defects declare it"
-
 UNPROVEN = {
-    "TLS-001": SPOKEN_OVER_TLS,
-    "TLS-002": SPOKEN_OVER_TLS,
-    "TLS-003": SPOKEN_OVER_TLS,
-    "TLS-004": SPOKEN_OVER_TLS,
-    "GEN-001": JUDGED_BESIDE,
-    "GEN-003": JUDGED_BESIDE,
-    "GEN-004": JUDGED_BESIDE,
-    "GEN-005": JUDGED_BESIDE,
-    "GEN-006": JUDGED_BESIDE,
+    "LOAD-003": "a server that lets secrets be guessed leaves it undecided",
+    "DOC-001": "it is about the published document, which no server can change",
 }
 """Requirements that no defect is planted for, and why."""
 

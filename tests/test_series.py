@@ -575,7 +575,11 @@ def timed(unknown: float, wrong: float) -> Script:
 def test_times_that_differ_clearly_warn(unknown: float, wrong: float, found: str) -> None:
     one = verdict(judged(timed(unknown, wrong), "AUTH-037"), "AUTH-037")
     assert one.verdict == found
-    assert one.actual in (one.expected, "a wrong secret takes more than 3 times as long", "an unknown client takes more than 3 times as long")
+    assert one.actual in (
+        one.expected,
+        "a wrong secret takes more than 3 times as long",
+        "an unknown client takes more than 3 times as long",
+    )
     assert len(one.stimuli["pairs"]) == 18
 
 

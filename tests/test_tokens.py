@@ -26,7 +26,8 @@ KEY = b"k" * 16
 CLIENT, SECRET = "client", "a secret of the client 0123456789"
 NOW = 1764000000
 DATE = "Mon, 24 Nov 2025 16:00:00 GMT"
-CASES = {one.id: one for one in case.built_in() if one.requirement.area == "TOKEN"}
+# The answers are at hand: nothing has to be sent for them.
+CASES = {one.id: replace(one, also=()) for one in case.built_in() if one.requirement.area == "TOKEN"}
 COUNTER = itertools.count(1)
 
 

@@ -122,6 +122,17 @@ def scripts_blocked(correct: Behaviour) -> Behaviour:
     return ahead(correct, lambda request, _: blocked if request.value("User-Agent").startswith(SCRIPTS) else None)
 
 
+@planted("doc-gzip-refusal-500", "DOC-006", profiles=(PASSPORT,))
+def gzip_refusal_500(correct: Behaviour) -> Behaviour:
+    """What compresses answers for who takes gzip alone, as Go does, dies of those that are not 200."""
+
+    def change(answer: Answer, request: Request) -> Answer:
+        compressed = request.value("Accept-Encoding") == "gzip" and answer.status != 200
+        return page(500, "internal server error") if compressed else answer
+
+    return finishing(correct, change)
+
+
 @planted("doc-weights-500", "DOC-007", "DOC-004", "GEN-003")
 def weights_500(correct: Behaviour) -> Behaviour:
     """An Accept-Encoding with weights, as Ruby sends it, makes the application die."""
