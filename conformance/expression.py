@@ -6,6 +6,7 @@ import base64
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
@@ -159,6 +160,11 @@ class Repeated(Expression):
         return f"{{{self.times} times {visible(self.data)}}}"
 
 
+@lru_cache(maxsize=4)
+def _counted(pattern: bytes, times: int, joint: bytes) -> bytes:
+    return joint.join(pattern % number for number in range(times))
+
+
 @dataclass(frozen=True, slots=True)
 class Counted(Expression):
     """The same octets many times over, each with a number of its own; in words it stays short.
@@ -176,7 +182,7 @@ class Counted(Expression):
     def runs(self, bindings: Bindings) -> tuple[Run, ...]:
         """The octets."""
         del bindings
-        return (Run(self.joint.join(self.pattern % number for number in range(self.times))),)
+        return (Run(_counted(self.pattern, self.times, self.joint)),)
 
     def __str__(self) -> str:
         first, last = (visible(self.pattern % number) for number in (0, self.times - 1))

@@ -107,7 +107,13 @@ def secret_credentials(client_id: str, secret: str, further: Iterable[str] = ())
 
 def edited_secrets(encoded: Encoded) -> Credential:
     """The secret octets of one request, edited ones included, as something that is masked in its answer."""
-    runs = [encoded.data[start:end] for start, end in encoded.secrets]
+    return _edited(tuple(encoded.data[start:end] for start, end in encoded.secrets))
+
+
+# Most requests of a run carry the same secret in the same spelling.
+@lru_cache(maxsize=64)
+def _edited(secrets: tuple[bytes, ...]) -> Credential:
+    runs = list(secrets)
     runs += [text.partition(b":")[2] for run in runs for text in unbase64(run)]
     runs += [unquote_to_bytes(run.replace(b"+", b" ")) for run in runs]
     return Credential("edited secret", parts=_parts(runs))
@@ -215,7 +221,7 @@ def mask(
     """
     message = read(received, head=head)
     content, rest = _content(received, message)
-    packed = _unpacked(message) if message is not None and coded(message) else None
+    packed = _unpacked(message) if message is not None and coded(message) and not _mislabelled(message) else None
     body = packed if packed is not None else message.body if message is not None else b""
     found_tokens = [
         span for view in (content, rest) for place in tokens.places(view.data) for span in view.spans(*place)
@@ -227,14 +233,19 @@ def mask(
         assert message is not None
         start, end = message.body_spans[0]
         views.append(_View("", packed, [start] * len(packed), [end] * len(packed)))
-    views += _claims(content)
     value = tokens.value_of(body)
     if known is not None and message is not None and 200 <= message.status < 300:
         known.add(tokens.values(body))
     credentials = tuple(credentials)
-    blank = any(b" " in value for one in credentials for value in (*one.parts, *(value for _, value in one.spellings)))
+    blank = any(b"+" in view.data for view in views) and any(
+        b" " in value for one in credentials for value in (*one.parts, *(value for _, value in one.spellings))
+    )
     views += [decoded for view in views for decoded in _decoded(view, blank=blank)]
     found, echoes = _echoes(views, message, found_tokens, credentials)
+    _, claimed = _echoes(tuple(_claims(content)), message, found_tokens, credentials)
+    # What the characters of a token give away needs no second mention.
+    named = {(echo.credential, echo.place) for echo in echoes}
+    echoes += tuple(echo for echo in claimed if (echo.credential, echo.place) not in named)
     if known is not None:
         found += [span for view in views for place in known.places(view.data) for span in view.spans(*place)]
     spans = _merged([*found_tokens, *found, *(match.span("text") for match in _COOKIE.finditer(received))])
@@ -424,6 +435,11 @@ def _place(message: Message | None, found_tokens: Sequence[Span], span: Span) ->
 def coded(message: Message) -> bool:
     """Whether the body of an answer has a content or transfer coding beside chunked."""
     return bool(_codings(message))
+
+
+def _mislabelled(message: Message) -> bool:
+    """Whether content that is labelled as compressed is JSON as it stands."""
+    return message.body.lstrip()[:1] in (b"{", b"[") and tokens.is_json(message.body)
 
 
 def _codings(message: Message) -> list[str]:

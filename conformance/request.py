@@ -406,9 +406,10 @@ def content(template: Template, bindings: Bindings) -> tuple[Run, ...]:
     if template.parameters is None:
         return template.raw.runs(bindings) if template.raw is not None else ()
     pieces = [parameter.runs(bindings) for parameter in template.parameters]
-    names = {decoded(name) for piece in pieces for name, _ in pairs(octets(piece))}
-    if template.gate_scope and bindings.gate_scope is not None and b"scope" not in names:
-        pieces.append((Run(b"scope=" + form(bindings.gate_scope).encode()),))
+    if template.gate_scope and bindings.gate_scope is not None:
+        names = {decoded(name) for piece in pieces for name, _ in pairs(octets(piece))}
+        if b"scope" not in names:
+            pieces.append((Run(b"scope=" + form(bindings.gate_scope).encode()),))
     pieces += [
         (Run(form(name).encode() + b"="), Run(form(value).encode(), secret=secret))
         for name, value, secret in bindings.parameters

@@ -600,6 +600,11 @@ def test_a_secret_in_a_jwt_is_found(shift: int) -> None:
     assert found in ([("Base64", "access token")], [(OF_PAIR, "access token")])
 
 
+def test_a_pair_in_base64_in_a_jwt_is_found() -> None:
+    token = f"{b64url({'alg': 'none'})}.{b64url({'basic': b64(f'{CLIENT}:{PLAIN_SECRET}')})}."
+    assert echoes(json.dumps({"access_token": token}), *secrets(PLAIN_SECRET)) == [(OF_PAIR, "access token")]
+
+
 def test_invented_credentials_are_reported_and_stay_visible() -> None:
     value = b64("conformance-unknown-0123456789:invented-0123456789").encode()
     sent = sent_credential(b"Basic " + value)

@@ -551,6 +551,7 @@ def doc_probes() -> Iterator[dict[str, Any]]:
     yield {"body": "", "more": ("X-Requested-With: XMLHttpRequest",)}
     yield {"body": RUBY, "auth": None}
     yield {"body": "", "auth": None, "types": (), "length": False, "more": (JAVA,)}
+    yield {"body": "", "more": ("Accept-Encoding: gzip",)}
     for line in (
         "User-Agent: python-requests/2.34.2",
         "Accept-Encoding: gzip;q=1.0,deflate;q=0.6",

@@ -42,6 +42,13 @@ def in_json(usual: Reply) -> Outcome:
     return Outcome("a token in JSON", lambda reading: reading.granted and shape(reading) in accepted)
 
 
+AS_LABELLED = Outcome(
+    "a token, compressed where Content-Encoding says so",
+    # What cannot be read here, of which br is an example, is taken for what it is called.
+    lambda reading: reading.unreadable or (reading.granted and (not reading.coded or bool(reading.exchange.content))),
+)
+
+
 def coded(words: str, *names: str) -> Outcome:
     """A token in no other content coding than some (RFC 9110, section 8.4)."""
 
@@ -156,11 +163,13 @@ def test_a_content_coding_is_honoured_or_refused(zipped: Reply, plain: Reply) ->
     identity=VALID.adding("Accept-Encoding", "identity"),
     none=VALID,
     gzip=VALID.adding("Accept-Encoding", "gzip"),
+    browser=VALID.adding("Accept-Encoding", "gzip, deflate, br, zstd"),
 )
-def test_compression_follows_accept_encoding(identity: Reply, none: Reply, gzip: Reply) -> None:
+def test_compression_follows_accept_encoding(identity: Reply, none: Reply, gzip: Reply, browser: Reply) -> None:
     identity.must_be(coded("a token that is not compressed"))
     none.must_be(GRANTED)
     gzip.must_be(coded("a token that is compressed by gzip or not at all", "gzip", "x-gzip"))
+    browser.must_be(AS_LABELLED)
 
 
 @case(

@@ -39,7 +39,7 @@ class Asked:
         profile: the one profile; ``None`` for both.
         seeds: how many seeds the correct endpoints are tried with.
         examples: generated requests of each source; ``None`` for as many as each run needs.
-        processes: runs side by side; ``None`` for as many as there are CPUs.
+        processes: runs side by side; ``None`` for two a CPU.
         output: folder of the report and the record.
         fresh: whether to begin anew.
     """
@@ -89,7 +89,7 @@ def prove(asked: Asked, stream: TextIO, *, color: bool) -> int:
     with contextlib.closing(Record(asked.output / folder.PROOF, of, fresh=asked.fresh)) as record, _ended_alike():
         todo = [job for job in chosen if job not in record.outcomes]
         known = len(chosen) - len(todo)
-        processes = min(asked.processes or _cpus(), max(len(todo), 1))
+        processes = min(asked.processes or _processes(), max(len(todo), 1))
         try:
             with Progress(stream, color=color, total=len(chosen), done=known) as progress:
                 progress.line(f"{_counted(chosen)} in {processes} {'process' if processes == 1 else 'processes'}")
@@ -183,9 +183,9 @@ def _check(place: Path) -> None:
         raise SettingsError(f"--output {place}: {proof.DATA} there is none of this command; name another folder")
 
 
-def _cpus() -> int:
-    """The CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _processes() -> int:
+    """Two for each CPU that this process may use: half of a run is waiting."""
+    return 2 * (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 @contextlib.contextmanager

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.reference.behaviour import Behaviour, with_field
-from conformance.reference.oauth import INVALID_CLIENT, PASSPORT, RFC6749, Failure, Form, Refused, Site
-from conformance.reference.planting import Needs, planted
+from conformance.reference.planting import planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conformance.reference.message import Answer, Request
+    from conformance.reference.oauth import Site
 
 INTERNAL = "http://10.0.0.12:8080"
 """Where the server behind a proxy believes to be."""
@@ -111,20 +111,3 @@ def other_grants(correct: Behaviour) -> Behaviour:
 def no_grants(correct: Behaviour) -> Behaviour:
     """grant_types_supported is missing, which stands for authorization_code and implicit."""
     return without(correct, "grant_types_supported")
-
-
-@planted("disc-post-refused", "DISC-004", profiles=(RFC6749,), needs=Needs(clients=True))
-def post_refused(correct: Behaviour) -> Behaviour:
-    """client_secret_post is advertised, and refused for every client."""
-
-    def check_posted(_behaviour: Behaviour, _form: Form, _site: Site) -> str:
-        raise Refused(Failure("posted", INVALID_CLIENT, "the client must authenticate in the Authorization field", 401))
-
-    return replace(correct, check_posted=check_posted)
-
-
-@planted("disc-basic-advertised", "DISC-004", profiles=(PASSPORT,), needs=Needs(clients=True))
-def basic_advertised(correct: Behaviour) -> Behaviour:
-    """client_secret_basic is advertised, and refused for every client."""
-    methods = ["client_secret_basic"]
-    return describing(correct, lambda members, _: {**members, "token_endpoint_auth_methods_supported": methods})

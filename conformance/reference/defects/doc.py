@@ -13,7 +13,6 @@ from conformance.reference.behaviour import (
     finishing,
     html,
     silent,
-    with_field,
 )
 from conformance.reference.message import Answer, Request, page
 from conformance.reference.oauth import PASSPORT, is_form
@@ -51,7 +50,7 @@ def python_blocked(correct: Behaviour) -> Behaviour:
     return ahead(correct, lambda request, _: blocked if request.value("User-Agent").startswith("python-") else None)
 
 
-@planted("doc-empty-kept-silence", "DOC-002", "DOC-003", "GEN-004", profiles=(PASSPORT,))
+@planted("doc-empty-kept-silence", "DOC-002", "DOC-003", "DOC-006", "GEN-004", profiles=(PASSPORT,))
 def empty_kept_silence(correct: Behaviour) -> Behaviour:
     """An empty body on a connection that is kept is awaited for ever."""
     return silent(correct, lambda request: request.keep_alive and request.value("Content-Length") == "0")
@@ -137,17 +136,6 @@ def gzip_refusal_500(correct: Behaviour) -> Behaviour:
 def weights_500(correct: Behaviour) -> Behaviour:
     """An Accept-Encoding with weights, as Ruby sends it, makes the application die."""
     return crashing(correct, lambda request: ";q=" in request.value("Accept-Encoding"))
-
-
-@planted("doc-brotli-label", "DOC-007", "HDR-010", "GEN-006")
-def brotli_label(correct: Behaviour) -> Behaviour:
-    """To a client that takes br a success is labelled as compressed, and is not."""
-
-    def change(answer: Answer, request: Request) -> Answer:
-        codings = [coding.strip() for coding in request.value("Accept-Encoding").split(",")]
-        return with_field(answer, "Content-Encoding", "br") if "br" in codings and answer.status == 200 else answer
-
-    return finishing(correct, change)
 
 
 @planted("doc-fetch-blocked", "DOC-007", "DOC-003")

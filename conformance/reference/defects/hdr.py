@@ -143,7 +143,7 @@ def accept_exact(correct: Behaviour) -> Behaviour:
     return ahead(correct, step)
 
 
-@planted("hdr-html-for-java", "HDR-005", "GEN-006", "DOC-007")
+@planted("hdr-html-for-java", "HDR-005", "SUCC-002", "SUCC-003", "GEN-006", "DOC-007")
 def html_for_java(correct: Behaviour) -> Behaviour:
     """A client that names text/html first gets its token in an HTML page."""
 
@@ -244,7 +244,18 @@ def gzip_unasked(correct: Behaviour) -> Behaviour:
     )
 
 
-@planted("hdr-gzip-twice", "HDR-010", "DOC-007", "GEN-006")
+@planted("hdr-brotli-label", "HDR-010", "GEN-006")
+def brotli_label(correct: Behaviour) -> Behaviour:
+    """To a client that takes br a success is labelled as compressed, and is not."""
+
+    def change(answer: Answer, request: Request) -> Answer:
+        codings = [coding.strip() for coding in request.value("Accept-Encoding").split(",")]
+        return with_field(answer, "Content-Encoding", "br") if "br" in codings and answer.status == 200 else answer
+
+    return finishing(correct, change)
+
+
+@planted("hdr-gzip-twice", "HDR-010", "DOC-006", "DOC-007", "GEN-006")
 def gzip_twice(correct: Behaviour) -> Behaviour:
     """A success is compressed by the application and by the proxy, and labelled once."""
 

@@ -149,13 +149,16 @@ def bad_host_accepted(correct: Behaviour) -> Behaviour:
 # Connections and answers
 
 
-@planted("wire-kept-500", "WIRE-017", "REQ-006")
+@planted(
+    *("wire-kept-500", "WIRE-017", "REQ-006"),
+    *("DOC-002", "DOC-003", "DOC-004", "DOC-005", "DOC-006", "DOC-007"),
+)
 def kept_500(correct: Behaviour) -> Behaviour:
     """A request that does not ask for the end of its connection makes the application die."""
     return crashing(correct, lambda request: request.keep_alive and not request.values("Expect"))
 
 
-@planted("wire-body-left-unread", "WIRE-017")
+@planted("wire-body-left-unread", "WIRE-017", "WIRE-019")
 def body_left_unread(correct: Behaviour) -> Behaviour:
     """The body of a refused request is left on the connection, and refused as a request of its own."""
 
@@ -168,7 +171,7 @@ def body_left_unread(correct: Behaviour) -> Behaviour:
     return replace(correct, frame=frame)
 
 
-@planted("wire-refusal-too-long", "WIRE-017")
+@planted("wire-refusal-too-long", "WIRE-017", "DOC-002", "DOC-003", "DOC-005", "DOC-006")
 def refusal_too_long(correct: Behaviour) -> Behaviour:
     """A refusal on a connection that is kept announces more octets than it has."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.reference.behaviour import Behaviour, with_field
 from conformance.reference.metadata import METHODS, OAUTH, OPENID, document
-from conformance.reference.oauth import RFC6749
+from conformance.reference.oauth import INVALID_CLIENT, RFC6749, Failure, Form, Refused
 from conformance.reference.planting import variant
 
 if TYPE_CHECKING:
@@ -84,6 +84,22 @@ def metadata_rich(correct: Behaviour) -> Behaviour:
         return labelled if answer.status == 200 else answer
 
     return replace(correct, metadata=metadata, well_known=well_known)
+
+
+@variant("metadata-further-methods")
+def metadata_further_methods(correct: Behaviour) -> Behaviour:
+    """The metadata name methods that the client is not registered for: its credentials in the body are refused."""
+    inner = correct.metadata
+    refusal = Failure("posted", INVALID_CLIENT, "the client is registered for another method", 401)
+
+    def metadata(issuer: str, site: Site) -> dict[str, Any]:
+        methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+        return {**inner(issuer, site), "token_endpoint_auth_methods_supported": methods}
+
+    def check_posted(_behaviour: Behaviour, _form: Form, _site: Site) -> str:
+        raise Refused(refusal)
+
+    return replace(correct, metadata=metadata, check_posted=check_posted)
 
 
 @variant("metadata-default-methods")
