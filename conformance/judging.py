@@ -496,7 +496,7 @@ def _leader(verdict: Verdict, findings: Mapping[str, Verdict], answers: Mapping[
         return next(rows, "")
     owners = [{row for row in findings if row in answer.exchange.how} for answer in shown]
     if all(owners):
-        return min(owners[0])
+        return min(set().union(*owners))
     handwritten = [other.case.id for other in findings.values() if not other.case.generated]
     return next((row for row in handwritten if _crashes_like(row, verdict, findings, answers, joins)), "")
 

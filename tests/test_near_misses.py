@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.servers import Script
 
 CASES = {one.id: one for one in case.built_in()}
-FEW = 60
+FEW = 120
 
 
 def judged(script: Script, *rows: str, **more: Any) -> Run:
@@ -63,7 +63,7 @@ def scheme(request: Asked) -> bytes:
 
 
 def test_a_token_for_a_near_miss_fails_and_the_culprit_stands_alone(strict: Script) -> None:
-    run = judged(lambda request: token() if scheme(request) == b"Token" else strict(request), "GEN-002")
+    run = judged(lambda request: token() if scheme(request) == b"Token" else strict(request), "GEN-002", examples=300)
     one = verdict(run, "GEN-002")
     assert one.verdict == "failed"
     assert one.expected == "no token for any request that is wrong in a place or two"

@@ -15,6 +15,7 @@ import pytest
 from conformance import case, connection, embedded, engine
 from conformance.bindings import Inapplicable
 from conformance.case import built_in
+from conformance.expression import EXPOSED_ID, EXPOSED_SECRET, SECRET
 from conformance.plan import Binder
 from conformance.profiles import load
 from conformance.report.terminal import Terminal
@@ -34,7 +35,9 @@ from tests.networks import (
     server_context,
     verdicts,
 )
-from tests.servers import SECRET, answer, decent, refusal, serving, token
+from tests.servers import SECRET as SECRET_OF_SERVER
+from tests.servers import answer, decent, refusal, serving, token
+from tests.test_plan import binder, target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,7 +187,7 @@ def test_a_dry_run_names_the_port_without_tls_too(tmp_path: Path) -> None:
     assert f"{HOST} port 443 and 80, and no other" in said.getvalue()
 
 
-def test_tls_001_is_sent_on_demand_only_and_not_to_this_machine(tmp_path: Path) -> None:
+def test_tls_001_is_sent_on_demand_only(tmp_path: Path) -> None:
     with secure(decent) as server:
         bundle_ = bundle(tmp_path)
         pinned = {"base_url": f"https://{HOST}:{server.port}", "resolve": [f"{HOST}:{server.port}:127.0.0.1"]}
@@ -193,10 +196,40 @@ def test_tls_001_is_sent_on_demand_only_and_not_to_this_machine(tmp_path: Path) 
         done = engine.conduct(embedded.inquiry(told, cases, cases, lambda _: None))
         assert verdicts(done)["TLS-001"] == "not_applicable"
         assert "--include TLS-001" in reasons(done)
-        here = found(tmp_path, {"base_url": f"https://127.0.0.1:{server.port}", "ca_bundle": bundle_})
-        done = run(here, "TLS-001")
-    assert verdicts(done) == {"TLS-001": "not_applicable"}
+        here = found(
+            tmp_path, {"base_url": f"https://127.0.0.1:{server.port}", "ca_bundle": bundle_, "select": ["TLS"]}
+        )
+        done = engine.conduct(embedded.inquiry(here, cases, cases, lambda _: None))
+    assert verdicts(done)["TLS-001"] == "not_applicable"
     assert "this machine" in reasons(done)
+
+
+@pytest.mark.parametrize(
+    ("plain", "verdict"),
+    [(decent, "failed"), (lambda _: answer(403), "passed"), (lambda _: answer(500), "passed"), (None, "passed")],
+    ids=["granted", "refused", "broken", "closed"],
+)
+def test_tls_001_is_decided_on_this_machine_by_the_client_itself(
+    tmp_path: Path, plain: Script | None, verdict: str
+) -> None:
+    with secure(decent, plain=plain) as server:
+        here = {"base_url": f"https://127.0.0.1:{server.port}", "ca_bundle": bundle(tmp_path)}
+        done = run(found(tmp_path, here), "TLS-001")
+        clear = [one for one in done.recording.exchanges if "TLS-001 plain" in one.label]
+    assert verdicts(done) == {"TLS-001": verdict}
+    assert {one.tls for one in clear} == {None}
+    assert all(b"Authorization: ****" in one.sent for one in clear)
+
+
+def test_tls_001_sends_no_other_secret_in_the_clear() -> None:
+    over = Transport(plain=True)
+    bindings = binder(target()).bindings("")
+    assert encode(VALID.authorized(EXPOSED_SECRET, EXPOSED_ID).over(over), bindings).secrets
+    for template in (VALID, VALID.authorized(EXPOSED_SECRET).adding("X", SECRET)):
+        with pytest.raises(Inapplicable, match="a secret does not travel"):
+            encode(template.over(over), bindings)
+    with pytest.raises(Inapplicable, match="a secret does not travel"):
+        encode(VALID.authorized(EXPOSED_SECRET).over(Transport(minimum="TLSv1.2")), bindings)
 
 
 def test_the_clear_answer_is_no_witness_of_other_rows(tmp_path: Path) -> None:
@@ -309,7 +342,7 @@ def test_tls_004_judges_the_certificate_and_not_the_roots(
     assert verdicts(done)["TLS-004"] == verdict
     assert done.result.verdict == run_verdict
     assert words in reasons(done)
-    assert SECRET.encode() not in b"".join(asked.data for asked in server.asked)
+    assert SECRET_OF_SERVER.encode() not in b"".join(asked.data for asked in server.asked)
     if verdict != "passed":
         assert verdicts(done)["REQ-001"] == "inconclusive"
         assert server.asked == []

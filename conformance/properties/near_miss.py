@@ -201,7 +201,7 @@ GRANTS: tuple[Mutation, ...] = (
     _value("GRANT-012 a NUL in the grant", "client%00_credentials"),
     _value("BODY-016 a grant_type that is no text", "%ff%fe"),
     _value("BODY-016 a grant_type of raw octets", b"\xff\xfe"),
-    Mutation("BODY-012 a body in YAML", _body(f"grant_type: {GRANT}\n"), whole_body=True, unnamed=True),
+    Mutation("GRANT-001 a body in YAML", _body(f"grant_type: {GRANT}\n"), whole_body=True, unnamed=True),
     Mutation(
         "CTYPE-006 a body in JSON under the label of a form",
         _body(f'{{"grant_type":"{GRANT}"}}'),
