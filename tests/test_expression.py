@@ -93,6 +93,7 @@ def test_the_scheme_is_a_word_and_a_blank_where_the_profile_sends_basic() -> Non
         (SECRET.without_last(), b"s3cre"),
         (SECRET + "x", b"s3cret"),
         (SECRET.case_swapped(), b"S3CRET"),
+        (SECRET.middle_swapped(), b"s3Cret"),
         (SECRET.form(), b"s3cret"),
         (SECRET.percent_encoded(), b"s3cret"),
         (SECRET.base64(), base64.b64encode(b"s3cret")),

@@ -177,6 +177,8 @@ def test_without_body_sends_neither_body_nor_length() -> None:
     [
         (VALID.chunked(), b"1d\r\ngrant_type=client_credentials\r\n0\r\n\r\n"),
         (VALID.with_body("").chunked(), b"0\r\n\r\n"),
+        (VALID.in_two_chunks(), b"4\r\ngran\r\n19\r\nt_type=client_credentials\r\n0\r\n\r\n"),
+        (VALID.with_body("a=1").in_two_chunks(), b"3\r\na=1\r\n0\r\n\r\n"),
     ],
 )
 def test_a_chunked_body_is_one_chunk_and_the_end(template: Template, expected: bytes) -> None:
@@ -296,6 +298,7 @@ def test_no_octet_of_a_secret_is_seen_wherever_it_stands(value: Expression, bind
         VALID.with_query("client_secret=" + value),
         VALID.with_body(value),
         VALID.adding("X-Copy", value).chunked(),
+        VALID.adding("X-Copy", value).in_two_chunks(),
     ):
         encoded = encode(template, bindings)
         masked = encoded.masked()
