@@ -29,7 +29,7 @@ def culprits(answer: Answer, alone: set[str]) -> str:
 
 @case("GEN-001", generated=("spelling",))
 def test_every_legal_spelling_is_granted(judge: Judgement) -> None:
-    spelled = [answer for answer in judge.answers if answer.exchange.role == "spelling"]
+    spelled = _generated(judge, "spelling")
     alone = {answer.exchange.how for answer in spelled if JOINT not in answer.exchange.how and not answer.granted}
 
     def flaw(answer: Answer) -> str | None:
@@ -43,7 +43,7 @@ def test_every_legal_spelling_is_granted(judge: Judgement) -> None:
 
 @case("GEN-002", generated=("near_miss",))
 def test_no_near_miss_is_granted(judge: Judgement) -> None:
-    missing = [answer for answer in judge.answers if answer.exchange.role == "near_miss"]
+    missing = _generated(judge, "near_miss")
     alone = {answer.exchange.how for answer in missing if JOINT not in answer.exchange.how and answer.granted}
 
     def flaw(answer: Answer) -> str | None:
@@ -103,8 +103,11 @@ def test_answers_match_the_openapi_description(judge: Judgement) -> None:
     judge.each(filter(_of_oauth_processing, judge.answers), f"answers as in {judge.contract.profile.openapi}", flaw)
 
 
-def _generated(judge: Judgement) -> list[Answer]:
-    return [answer for answer in judge.answers if answer.generated]
+def _generated(judge: Judgement, *sources: str) -> list[Answer]:
+    """The answers to generated requests in an order that no seed decides, so that a finding reads alike each time."""
+    answers = (answer for answer in judge.answers if answer.generated)
+    found = (answer for answer in answers if not sources or answer.exchange.role in sources)
+    return sorted(found, key=lambda answer: (answer.exchange.how.count(JOINT), answer.exchange.how))
 
 
 def _of_oauth_processing(answer: Answer) -> bool:
