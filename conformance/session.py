@@ -213,6 +213,8 @@ def _arguments(place: Path, files: Iterable[Path]) -> list[str]:
     return [
         *("-c", own, "--rootdir", os.path.dirname(own)),  # noqa: PTH120 - the package may be a Traversable
         *("--disable-plugin-autoload", "-p", "no:cacheprovider", "--capture=no", "--noconftest", "--tb=native"),
+        # Five collections of everything at the end, for what a destructor may raise.
+        *("-p", "no:unraisableexception"),
         "--import-mode=importlib",
         *(word for plugin in plugins for word in ("-p", plugin)),
         *("--html", str(place / "report.html"), "--self-contained-html"),
