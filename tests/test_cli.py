@@ -25,6 +25,7 @@ import pytest
 from conformance import __version__, catalogue, listing, reference
 from conformance.report.folder import FILES, PAGES
 from conformance.resources import PACKAGE
+from tests import preloaded
 from tests.servers import CLIENT, SECRET, answer, decent, endpoint, refusal, serving
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def command(cwd: Path, *words: str, **env: str) -> Done:
+    if not any(name.startswith("PYTHON") for name in env):
+        return Done(*preloaded.run(words, cwd, environment(**env)))
     done = subprocess.run(
         [SCRIPT, *words],
         cwd=cwd,

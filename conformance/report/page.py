@@ -6,7 +6,7 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pytest_html import extras  # type: ignore[import-untyped]
+from pytest_html import extras
 
 from conformance import catalogue, waivers
 from conformance.plugin import VERDICT
