@@ -349,7 +349,7 @@ def test_a_curl_command_has_variables_for_their_secrets() -> None:
     exposed = curl(VALID.authorized(EXPOSED_SECRET, EXPOSED_ID), inquiry).command
     assert "'sacrificial-app:%s' \"$TOKEN_CONFORMANCE_SACRIFICIAL_CLIENT_SECRET\"" in exposed
     lacking = curl(VALID.authorized(SECOND_SECRET, SECOND_ID), inquiry)
-    assert lacking.reason.endswith("no second client is configured")
+    assert lacking.reason.endswith("no second client is configured.")
     invented = curl(VALID.authorized(EXPOSED_SECRET, EXPOSED_ID), asked(REMOTE)).command
     assert "conformance-unknown-client:invented-secret" in invented
 

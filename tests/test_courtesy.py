@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance import __version__, catalogue, embedded, settings
+from conformance.bindings import Inapplicable
 from conformance.case import built_in
 from conformance.engine import applicable, conduct
 from conformance.expression import USER_AGENT
@@ -116,6 +117,16 @@ def sent(profile: str) -> Iterator[tuple[str, Template]]:
         yield "GEN-001", stimulus.template
 
 
+def unchunked(body: bytes) -> bytes:
+    """The content that chunks carry."""
+    content = b""
+    while body:
+        line, _, body = body.partition(b"\r\n")
+        size = int(line.partition(b";")[0], 16)
+        content, body = content + body[:size], body[size + 2 :]
+    return content
+
+
 @pytest.mark.parametrize("profile", ["passport", "rfc6749"])
 def test_harmless_requests_are_legal_ones_with_the_right_credentials(profile: str) -> None:
     asked = inquiry("https://idp.example", (), profile, scope="read")
@@ -125,8 +136,13 @@ def test_harmless_requests_are_legal_ones_with_the_right_credentials(profile: st
     credentials = b"".join(run.data for run in own.value.runs(bindings)).split()[-1]
     seen = 0
     for row, template in sent(profile):
+        try:
+            data = encode(template, bindings).data
+        except Inapplicable:
+            # Documents beside a base URL or an endpoint that have no place there.
+            assert row.startswith("DISC-")
+            continue
         seen += 1
-        data = encode(template, bindings).data
         head, _, body = data.partition(b"\r\n\r\n")
         first, *lines = head.split(b"\r\n")
         if row.startswith("DISC-"):
@@ -140,6 +156,8 @@ def test_harmless_requests_are_legal_ones_with_the_right_credentials(profile: st
         assert re.fullmatch(rb"[\x20-\x7e\t\r\n]*", data), row
         values = [line.partition(b":")[2].split()[-1] for line in lines if line.lower().startswith(b"authorization:")]
         assert values == [credentials], row
+        if b"\r\nTransfer-Encoding: chunked" in head:
+            body = unchunked(body)
         assert b"client_credentials" in re.sub(rb"%([0-9A-Fa-f]{2})", lambda hit: bytes([int(hit[1], 16)]), body), row
         assert bindings.unknown_id.encode() not in data, row
     assert seen > 100
@@ -172,7 +190,9 @@ def test_a_safe_run_judges_the_harmless_rows_and_is_decided(profile: str) -> Non
         run = conduct(replace(asked, cases=tuple(cases)))
     assert run.result.verdict == "conformant"
     assert not server.wrong
-    assert all(one.sent.startswith((b"POST ", b"GET /.well-known/")) for one in run.recording.exchanges)
+    for one in run.recording.exchanges:
+        document = re.match(rb"GET /([^ ?]*/)?\.well-known/[^ ?]+ HTTP/1\.1\r\n", one.sent)
+        assert one.sent.startswith(b"POST ") or (document and b"authorization:" not in one.sent.lower()), one.sent
     assert {one.role for one in run.recording.exchanges} == {"control", "stimulus", "spelling"}
 
 

@@ -79,6 +79,8 @@ def test_it_follows_the_finding_of_the_request_that_was_written_by_hand(strict: 
         return token() if request.right and b"grant_type=" not in request.body else strict(request)
 
     run = judged(defaulting, "GRANT-001", "GRANT-002", "GRANT-003", "BODY-012", "CTYPE-006", "GEN-002")
+    assert verdict(run, "GRANT-001").verdict == verdict(run, "CTYPE-006").verdict == "failed"
+    # Of several findings of one kind it follows the one whose ID comes first.
     assert (verdict(run, "GEN-002").verdict, verdict(run, "GEN-002").follows) == ("failed", "CTYPE-006")
 
 

@@ -17,6 +17,7 @@ from conformance import comparison, history
 from conformance.report import timeline
 from tests import golden
 from tests.benchmarks.history import fill
+from tests.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +59,10 @@ def browser() -> Iterator[Browser]:
 def pages(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every page by name."""
     del browser  # without one, nothing has to be made
-    place = tmp_path_factory.mktemp("pages")
+    return once(tmp_path_factory, "pages", made)
+
+
+def made(place: Path) -> dict[str, Path]:
     golden.of_endpoint(place / "conformant")
     areas = ("REQ", "HDR", "CTYPE", "ERR", "CACHE", "TOKEN", "GEN")
     golden.of_endpoint(place / "many", *golden.MANY, areas=areas, examples=5)

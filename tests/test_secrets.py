@@ -17,6 +17,7 @@ import pytest
 
 from conformance import reference
 from conformance.report.folder import FILES
+from tests.once import once
 from tests.servers import CLIENT, _passed_on, serving
 
 CANARY = "c4n4ry+/=%&\"'<>\\ ö:ü€Z9x"
@@ -149,7 +150,8 @@ def run(folder: Path, profile: str, *words: str) -> Left:
 
 @pytest.fixture(scope="module", params=["passport", "rfc6749"])
 def left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Left:
-    return run(tmp_path_factory.mktemp("secrets"), request.param, "--examples", "10")
+    profile: str = request.param
+    return once(tmp_path_factory, f"secrets-{profile}", lambda folder: run(folder, profile, "--examples", "10"))
 
 
 def test_the_run_found_the_echoes_and_tried_near_misses(left: Left) -> None:
