@@ -46,7 +46,7 @@ def scrambled(body: bytes) -> bytes:
 def test_a_server_that_always_compresses_is_conformant(tmp_path: Path) -> None:
     chosen = engine.applicable(case.built_in(), profiles.load("passport", tmp_path))
     with endpoint() as plain, serving(compressing(plain)) as server:
-        run = engine.conduct(inquiry(server, chosen, examples=10), record=tmp_path / "exchanges.jsonl")
+        run = engine.conduct(inquiry(server, chosen, examples=3), record=tmp_path / "exchanges.jsonl")
     assert [(one.case.id, one.reason) for one in run.result.cases if one.verdict in ("failed", "error")] == []
     assert run.result.verdict == "conformant"
     control = run.recording.exchanges[0]

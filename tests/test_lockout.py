@@ -323,11 +323,11 @@ def test_the_pace_is_kept_through_every_phase() -> None:
     assert any(one.spent for one in run.recording.exchanges)
     at = [request.at for request in server.asked]
     assert len(at) >= 100
-    spans = [(late - early) / 60 for early, late in zip(at, at[60:], strict=False)]
-    # No sixty exchanges come faster, and on the whole they do not come slower.
-    assert min(spans) >= 0.95 / asked_for
-    spans.sort()
-    assert spans[len(spans) // 2] <= 1.05 / asked_for
+    seconds = 3.0
+    counts = sorted(sum(0 <= one - since < seconds for one in at) for since in at if since + seconds <= at[-1])
+    # Never do more come in a while. A busy machine makes it fewer now and then, and nothing ever makes up for that.
+    assert counts[-1] <= 1.05 * asked_for * seconds
+    assert counts[len(counts) * 3 // 4] >= 0.95 * asked_for * seconds
 
 
 def test_a_token_in_every_answer_makes_no_one_forget_the_pace() -> None:
