@@ -1,4 +1,4 @@
-"""The tests run in two processes where nothing else is asked for: one after the other they take twice as long.
+"""The tests run in two processes a CPU where nothing else is asked for: half of what they do is waiting.
 
 Modules that ask for `judged_twice` have every run judged a second time, from its file.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conformance.judging import Evidence
     from conformance.recording import Header, Recording, Writer
 
-PROCESSES = 2
+PROCESSES = 2 * min(2, os.cpu_count() or 1)
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -28,7 +28,7 @@ settings.load_profile("untimed")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Sets what `-n 2 --dist worksteal` sets; `-n 0` runs them in one process, and so does a debugger."""
+    """Sets what `-n 4 --dist worksteal` sets; `-n 0` runs them in one process, and so does a debugger."""
     option = config.option
     # A process that was started for this comes by here too, and must not start more of them; and pytest reads this file
     # as well when somebody runs the cases (--pyargs conformance.cases), which need one process.

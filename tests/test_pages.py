@@ -88,7 +88,7 @@ def written(reports: Path) -> Path:
 
 
 def filled(reports: Path) -> Path:
-    fill(reports, 60, old=False)
+    fill(reports, 200, old=False)
     (reports / "notes").mkdir()
     (reports / "notes" / "mine.txt").write_text("kept")
     return reports
