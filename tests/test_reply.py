@@ -84,6 +84,7 @@ def typed(media_type: str) -> bytes:
         (told("e" * 41), "400 " + "e" * 40 + "..."),
         (told("two\nlines"), "400 two\\nlines"),
         (told("ö"), "400 \\xc3\\xb6"),
+        (answer(400, b'{"error": "half \\ud800"}'), "400 half ?"),
         (answer(204), "204 without content"),
         (answer(400, b"{}"), "400 with application/json content"),
         (typed("Text/HTML; charset=utf-8"), "404 with text/html content"),
@@ -200,6 +201,7 @@ def test_the_media_type_stands_before_its_parameters(value: str, media_type: str
     ("coding", "body", "content", "coded", "unreadable"),
     [
         ("gzip", b"\x1f\x8b", b"{}", True, False),
+        ("gzip", b"\x1f\x8b", b"<html>", True, False),
         ("gzip", b"\x1f\x8b", b"", True, True),
         ("x-unheard-of", b"?", b"", True, True),
         ("gzip", b"", b"", True, False),
@@ -226,6 +228,7 @@ def test_json_that_is_labelled_as_compressed_is_read_as_what_it_is() -> None:
 def test_content_without_any_coding_is_never_unreadable() -> None:
     assert not reading(answer(200, b"\x1f\x8b")).unreadable
     assert not reading(b"").coded
+    assert not reading(b"").unreadable
     assert reading(b"").body == b""
 
 
