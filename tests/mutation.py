@@ -42,7 +42,13 @@ PARTS = ("conformance", "tests", "openapi", "pyproject.toml", "README.md")
 SUITES = {
     "request": ("tests/test_request.py", "tests/test_plan.py", "tests/test_engine.py", "tests/test_defects.py"),
     "plan": ("tests/test_plan.py", "tests/test_engine.py", "tests/test_request.py", "tests/test_defects.py"),
-    "reply": ("tests/test_judging.py", "tests/test_tokens.py", "tests/test_engine.py", "tests/test_defects.py"),
+    "reply": (
+        "tests/test_reply.py",
+        "tests/test_judging.py",
+        "tests/test_tokens.py",
+        "tests/test_engine.py",
+        "tests/test_defects.py",
+    ),
     "judging": ("tests/test_judging.py", "tests/test_engine.py", "tests/test_plan.py", "tests/test_defects.py"),
 }
 
