@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance import catalogue, judging, profiles
+from conformance import catalogue, judging, profiles, proxy
 from conformance.judging import (
     Evidence,
     Verdict,
@@ -31,10 +31,12 @@ from conformance.reply import (
     Contract,
     Judgement,
     Note,
+    Replies,
     Reply,
     refused,
 )
 from conformance.request import VALID
+from conformance.series import Series
 from tests.servers import answer, declared, granted, refusal, token, turned_down
 
 if TYPE_CHECKING:
@@ -204,7 +206,7 @@ def test_a_2xx_without_a_token_that_is_not_repeated_alike_is_unstable() -> None:
 
 def test_a_run_without_any_granted_control_is_closed() -> None:
     assert closed(evidence(NO, NO, stopped="the valid request is refused: 401")) == "the valid request is refused: 401"
-    assert closed(evidence()) != ""
+    assert closed(evidence(NO)) == closed(evidence()) == "the recording holds no valid request that was granted"
 
 
 # Confirmation
@@ -223,32 +225,40 @@ def test_what_differs_the_second_time_is_unstable_with_both_shown(octets: bytes)
     again = exchange(OTHER, token(), attempt=2)
     found = verdict(granted("OWN-001", OTHER), YES, exchange(OTHER, octets), YES, again, YES)
     assert found.verdict == "inconclusive"
-    assert found.reason.startswith("unstable: first ")
-    assert found.actual in found.reason
-    assert found.reason.endswith("then 200 with a token")
+    assert found.reason == f"unstable: first {found.actual}; then 200 with a token"
+    assert found.actual in (
+        "500 without content",
+        "400 invalid_request",
+        "no answer (no octet of an answer within 1 s)",
+    )
 
 
 def test_a_repetition_that_decides_nothing_confirms_nothing() -> None:
     again = exchange(OTHER, refusal(), attempt=2)
     found = verdict(granted("OWN-001", OTHER), YES, exchange(OTHER, refusal()), YES, again, NO)
     assert found.verdict == "inconclusive"
-    assert "repeated:" in found.reason
+    assert found.reason == (
+        "expected a token, got 400 invalid_request; repeated: expected a token, "
+        "got 400 invalid_request, but a control beside it was not granted either"
+    )
 
 
 @pytest.mark.parametrize(
     ("skipped", "stopped", "why"),
     [
-        ({OTHER.digest: "not sent: the budget of 12 wrong secrets is spent"}, "", "budget of 12"),
-        ({}, "interrupted", "interrupted"),
-        ({}, "", "seen once, and not repeated"),
+        ({OTHER.digest: "not sent: the budget is spent"}, "", ": not sent: the budget is spent"),
+        ({OTHER.digest: "not sent: the budget is spent"}, "interrupted", ": not sent: the budget is spent"),
+        ({THIRD.digest: "not sent: the budget is spent"}, "", ""),
+        ({}, "interrupted", ": interrupted"),
+        ({}, "", ""),
     ],
 )
 def test_what_was_seen_once_is_not_failed(skipped: dict[str, str], stopped: str, why: str) -> None:
     once = (YES, exchange(OTHER, answer(500)), YES)
     found = verdict(granted("OWN-001", OTHER), *once, skipped=skipped, stopped=stopped)
     assert found.verdict == "inconclusive"
-    assert why in found.reason
-    assert "500" in found.reason
+    assert found.reason == f"expected a token, got 500 without content; seen once, and not repeated{why}"
+    assert (found.actual, found.witnesses) == ("500 without content", (2,))
 
 
 def test_an_invariant_that_many_answers_break_alike_needs_no_repetition() -> None:
@@ -479,6 +489,385 @@ def test_an_invariant_does_not_see_refusals_without_support() -> None:
     assert found.witnesses == (1, 4)
 
 
+# What a verdict says
+
+
+def test_a_verdict_says_nothing_that_nobody_found() -> None:
+    case = granted("OWN-001", OTHER)
+    found = Verdict(case, "passed")
+    assert (found.subject, found.reason, found.expected, found.actual) == ("endpoint", "", "", "")
+    assert (found.changed, found.witnesses, found.notes) == ((), (), ())
+    assert (dict(found.stimuli), dict(found.traits)) == ({}, {})
+    assert (found.follows, found.detail, found.unwaived, found.waiver, found.newer) == ("", "", "", None, False)
+    assert judging.Result("conformant", "", (), {}).edge == "not-judged"
+
+
+@pytest.mark.parametrize("verdict_", judging.VERDICTS)
+def test_a_failure_or_a_warning_is_a_finding_unless_it_follows_another(verdict_: str) -> None:
+    case = granted("OWN-001", OTHER)
+    assert Verdict(case, verdict_).finding is (verdict_ in ("failed", "warning"))
+    assert not Verdict(case, verdict_, follows="OWN-002").finding
+
+
+def test_the_verdict_of_one_stimulus_is_told_without_its_name() -> None:
+    found = judge(granted("OWN-001", OTHER), evidence(YES, exchange(OTHER, refusal()), YES), CONTRACT)
+    assert (found.verdict, found.subject) == ("failed", "endpoint")
+    assert found.reason == "expected a token, got 400 invalid_request"
+    assert (found.expected, found.actual) == ("a token", "400 invalid_request")
+    assert found.notes == (Note("failed", "a token", "400 invalid_request", "one", (2,)),)
+    assert (found.stimuli, found.witnesses) == ({"one": (2,)}, (2,))
+
+
+def test_what_passed_has_no_reason_and_shows_what_came() -> None:
+    found = judge(turned_down("OWN-001", OTHER), evidence(YES, exchange(OTHER, refusal()), YES), CONTRACT)
+    assert (found.verdict, found.reason) == ("passed", "")
+    assert (found.expected, found.actual) == ("any 4xx without a token", "400 invalid_request")
+    assert found.changed == ("- grant_type=client_credentials", "+ grant_type=other")
+
+
+def both_are_granted(one: Reply, two: Reply) -> None:
+    one.must_be(GRANTED)
+    two.must_be(GRANTED)
+
+
+def test_the_findings_of_two_stimuli_are_told_apart_by_their_names() -> None:
+    case = declared("OWN-001", both_are_granted, one=OTHER, two=THIRD)
+    answers = (YES, exchange(OTHER, refusal(400)), exchange(THIRD, refusal(401)), YES)
+    found = judge(case, evidence(*answers), CONTRACT)
+    assert found.reason == (
+        "one: expected a token, got 400 invalid_request; two: expected a token, got 401 invalid_request"
+    )
+    assert found.expected == "a token"
+    assert found.actual == "one: 400 invalid_request; two: 401 invalid_request"
+    assert found.changed == ("- grant_type=client_credentials", "+ grant_type=other", "+ grant_type=third")
+    assert (found.witnesses, found.stimuli) == ((2, 3), {"one": (2,), "two": (3,)})
+
+
+def test_of_two_stimuli_the_one_that_fails_is_named_and_shown_alone() -> None:
+    case = declared("OWN-001", both_are_granted, one=OTHER, two=THIRD)
+    found = judge(case, evidence(YES, exchange(OTHER, token()), exchange(THIRD, refusal()), YES), CONTRACT)
+    assert found.reason == "expected a token, got 400 invalid_request"
+    assert found.actual == "two: 400 invalid_request"
+    assert found.changed == ("- grant_type=client_credentials", "+ grant_type=third")
+    assert found.witnesses == (3,)
+    assert [note.verdict for note in found.notes] == ["failed", "passed"]
+
+
+def test_a_finding_of_no_stimulus_is_told_by_its_words_alone() -> None:
+    def looks(judge: Judgement) -> None:
+        judge.cannot_tell("nobody knows")
+        judge.cannot_tell("nor will they")
+
+    found = judge(declared("OWN-001", looks), evidence(YES), CONTRACT)
+    assert (found.verdict, found.reason) == ("inconclusive", "nobody knows; nor will they")
+    assert (found.expected, found.actual) == ("", "nobody knows; nor will they")
+
+
+def test_the_flaws_of_an_invariant_are_told_by_their_requests() -> None:
+    def looks(judge: Judgement) -> None:
+        judge.each(judge.answers, "no 4xx", lambda one: f"{one.status}" if one.status >= 400 else None)
+
+    answers = (YES, exchange(OTHER, refusal(400)), replace(exchange(THIRD, refusal(401)), label="third"), YES)
+    found = judge(declared("OWN-001", looks), evidence(*answers), CONTRACT)
+    assert found.reason == "one: expected no 4xx, got 400; third: expected no 4xx, got 401"
+    assert (found.actual, found.changed) == ("400; 401", ())
+
+
+@pytest.mark.parametrize(("edge", "subject"), [(False, "endpoint"), (True, "edge")])
+@pytest.mark.parametrize(
+    ("octets", "skipped", "verdict_"),
+    [
+        (token(), {}, "passed"),
+        (refusal(), {}, "failed"),
+        (b"", {OTHER.digest: "no scope is configured"}, "not_applicable"),
+    ],
+)
+def test_a_row_is_about_the_endpoint_or_its_edge(
+    edge: bool, subject: str, octets: bytes, skipped: dict[str, str], verdict_: str
+) -> None:
+    case = granted("OWN-001", OTHER)
+    case = replace(case, requirement=replace(case.requirement, edge=edge))
+    answers = (YES, exchange(OTHER, octets), YES) if octets else (YES,)
+    found = judge(case, evidence(*answers, skipped=skipped), CONTRACT)
+    assert (found.verdict, found.subject) == (verdict_, subject)
+
+
+@pytest.mark.parametrize("edge", [False, True])
+def test_what_is_odd_about_the_document_is_about_the_document(edge: bool) -> None:
+    case = declared("OWN-001", lambda judge: judge.observes_of_the_document("a title", "none"))
+    found = judge(replace(case, requirement=replace(case.requirement, edge=edge)), evidence(YES), CONTRACT)
+    assert (found.verdict, found.subject, found.reason) == ("observed", "document", "expected a title, got none")
+
+
+def test_a_case_that_does_not_apply_or_asserts_nothing_says_what_about() -> None:
+    def away(judge: Judgement) -> None:
+        judge.trait("own", "no")
+        judge.does_not_apply("nothing of the kind here")
+
+    for edge, subject in ((False, "endpoint"), (True, "edge")):
+        for function, verdict_ in ((away, "not_applicable"), (lambda judge: None, "error")):  # noqa: ARG005 - so named
+            case = declared("OWN-001", function)
+            case = replace(case, requirement=replace(case.requirement, edge=edge))
+            found = judge(case, evidence(YES), CONTRACT)
+            assert (found.verdict, found.subject) == (verdict_, subject)
+            assert found.traits == ({"own": "no"} if verdict_ == "not_applicable" else {})
+
+
+def test_a_choice_is_kept_where_the_row_is_unmet_or_its_stimulus_cannot_be_made() -> None:
+    def chooses(one: Reply, judge: Judgement) -> None:
+        judge.trait("own", "yes")
+        one.must_be(GRANTED)
+
+    case = declared("OWN-001", chooses, one=OTHER)
+    for more in ({"skipped": {OTHER.digest: "no scope is configured"}}, {}):
+        answers = (YES,) if more else seen_twice(OTHER, refusal())
+        found = result([case], evidence(*answers, **more), CONTRACT)
+        assert found.cases[0].verdict == ("not_applicable" if more else "failed")
+        assert found.cases[0].traits == found.traits == {"own": "yes"}
+
+
+def test_an_undeclared_choice_is_named() -> None:
+    found = judge(declared("OWN-001", lambda judge: judge.trait("own", "perhaps")), evidence(YES), CONTRACT)
+    assert found.reason == "the case gives the trait own the value 'perhaps', which its row does not declare"
+
+
+@pytest.mark.parametrize(("length", "end"), [(400, ""), (401, "... (401 characters)"), (9999, "... (9999 characters)")])
+def test_long_texts_of_a_note_end_with_their_length(length: int, end: str) -> None:
+    case = declared("OWN-001", lambda judge: judge.notes.append(Note("unmet", "e" * length, "a" * length)))
+    (note,) = judge(case, evidence(YES), CONTRACT).notes
+    assert (note.expected, note.actual) == ("e" * 400 + end, "a" * 400 + end)
+
+
+def test_equal_texts_of_notes_are_told_once_and_many_are_cut() -> None:
+    def many(judge: Judgement) -> None:
+        judge.notes += [Note("unmet", "this", f"{at:08}") for at in range(300) for _ in range(2)]
+
+    found = judge(declared("OWN-001", many), evidence(YES), CONTRACT)
+    assert found.expected == "this"
+    assert found.actual.startswith("00000000; 00000001; ")
+    assert found.actual.endswith("... (2998 characters)")
+    assert len(found.actual) == 2400 + len("... (2998 characters)")
+    assert len(found.notes) == 600
+
+
+def test_a_case_that_raises_says_what_it_raised() -> None:
+    def broken() -> None:
+        raise ValueError("that much")
+
+    found = judge(declared("OWN-001", broken), evidence(YES), CONTRACT)
+    assert found.reason == "the case itself failed: ValueError: that much"
+    assert "raise ValueError" in found.detail
+
+
+@pytest.mark.parametrize(("identifier", "decided"), [("WIRE-001", False), ("OWN-001", True)])
+def test_what_a_proxy_rewrites_is_not_judged_through_one(identifier: str, decided: bool) -> None:
+    case, found = granted(identifier, OTHER), evidence(*seen_twice(OTHER, token()))
+    through = judge(case, found, replace(CONTRACT, forwarded=True))
+    assert through.case is case
+    assert (through.verdict, through.reason) == (("passed", "") if decided else ("inconclusive", proxy.FORWARDED))
+    # The judgement of one contract is none under another.
+    assert judge(case, found, CONTRACT).verdict == "passed"
+
+
+def test_a_case_sees_the_contract_and_every_kind_of_answer() -> None:
+    seen: dict[str, Any] = {}
+
+    def looks(judge: Judgement) -> None:
+        kinds = {"answers": judge.answers, "fatal": judge.fatal, "issued": judge.issued, "limited": judge.limited}
+        seen.update({name: [one.exchange.number for one in some] for name, some in kinds.items()})
+        assert judge.contract is CONTRACT
+        judge.passes("looked")
+
+    limits = (exchange(OTHER, answer(429)), exchange(OTHER, answer(503)), exchange(OTHER, answer(502)), NO)
+    crash = (exchange(THIRD, b""), exchange(VALID, b""), YES)
+    case = declared("OWN-001", looks)
+    found = evidence(YES, *limits, *crash, exchange(OTHER, token(), attempt=2), YES)
+    judge(case, found, CONTRACT)
+    assert seen["fatal"] == [6]
+    assert seen["issued"] == [1, 8, 9, 10]
+    assert seen["limited"] == [2, 3]
+    assert 9 in seen["answers"]
+    judge(case, found, CONTRACT, attempt=2)
+    assert (seen["fatal"], seen["limited"], seen["answers"]) == ([], [], [9])
+    assert seen["issued"] == [1, 8, 9, 10]
+
+
+# Series, and second attempts
+
+
+def some_are_granted(some: Replies) -> None:
+    some.must_be(GRANTED)
+
+
+def serial(*templates: Template, length: int = 2) -> tuple[Case, tuple[Template, ...]]:
+    """A case that wants a token for every copy of some templates, and the copies."""
+    series = Series(templates, length).numbered("OWN-001 some")
+    return replace(declared("OWN-001", some_are_granted), series=(("some", series),)), series.copies
+
+
+def test_the_copies_of_a_series_are_judged_under_its_name() -> None:
+    case, (first, second) = serial(OTHER)
+    found = judge(case, evidence(YES, exchange(first, token()), exchange(second, refusal()), YES), CONTRACT)
+    assert (found.verdict, found.witnesses, found.stimuli) == ("failed", (3,), {"some": (2, 3)})
+    assert [note.stimulus for note in found.notes] == ["some", "some"]
+    assert found.changed == ("- grant_type=client_credentials", "+ grant_type=other")
+    missing = judge(case, evidence(YES, exchange(first, token()), YES), CONTRACT)
+    assert (missing.verdict, missing.stimuli) == ("inconclusive", {"some": (2,)})
+    assert missing.reason == "expected a token, got not sent: the recording does not hold it"
+
+
+def test_what_one_copy_shows_another_may_show_again() -> None:
+    case, (first, second) = serial(OTHER)
+    once = (YES, exchange(first, answer(500)), exchange(second, token()), YES)
+    again = (exchange(first, token(), attempt=2), exchange(second, answer(500), attempt=2), YES)
+    found = verdict(case, *once, *again)
+    assert (found.verdict, found.witnesses) == ("failed", (2, 6))
+    assert verdict(case, *once).reason.endswith("seen once, and not repeated")
+
+
+def test_a_copy_that_was_not_repeated_with_the_others_has_no_second_answer() -> None:
+    case, (first, second) = serial(OTHER)
+    exchanges = (YES, exchange(first, token()), exchange(second, token()), YES)
+    found = evidence(*exchanges, exchange(first, token(), attempt=2), cases=(case,))
+    assert found.answer(second.digest, 2) is None
+    assert found.answer(second.digest, 1) is not None
+    unrepeated = evidence(*exchanges, cases=(case,)).answer(second.digest, 2)
+    assert unrepeated is not None
+    assert unrepeated.exchange.number == 3
+
+
+def test_what_was_not_repeated_is_judged_by_its_first_answer() -> None:
+    def alike(one: Reply, two: Reply) -> None:
+        one.must_have_the_outcome_of(two)
+
+    case = declared("OWN-001", alike, one=OTHER, two=THIRD)
+    once = (YES, exchange(OTHER, refusal()), exchange(THIRD, token()), YES)
+    found = verdict(case, *once, exchange(OTHER, refusal(), attempt=2), YES)
+    assert (found.verdict, found.witnesses) == ("failed", (2, 3, 5))
+    assert evidence(*once).answer("nobody's", 2) is None
+
+
+def test_the_numbers_of_the_valid_request_are_those_of_the_control_that_counts() -> None:
+    found = evidence(NO, exchange(OTHER, refusal()), YES, YES, exchange(OTHER, refusal(), attempt=2))
+    assert found.numbers(VALID.digest) == (3,)
+    assert found.numbers(OTHER.digest) == (2, 5)
+    assert found.numbers(THIRD.digest) == evidence().numbers(VALID.digest) == ()
+
+
+# What the recording lacks
+
+
+@pytest.mark.parametrize(
+    ("settings", "roles", "skipped", "lacks"),
+    [
+        ({}, (), (), "2 of its requests"),
+        ({}, (), (OTHER,), "1 of its requests"),
+        ({}, (), (OTHER, THIRD), ""),
+        ({"examples": 0}, (), (OTHER, THIRD), ""),
+        ({"examples": 5}, (), (OTHER, THIRD), "what spelling draws and what odd draws"),
+        ({"examples": 5}, ("odd",), (OTHER, THIRD), "what spelling draws"),
+        ({"examples": 5}, ("odd", "spelling"), (OTHER, THIRD), ""),
+        ({"examples": 5, "generated": ["spelling"]}, ("odd",), (OTHER, THIRD), "what odd draws"),
+        ({"examples": 5, "generated": ["spelling", "odd"]}, (), (OTHER,), "1 of its requests"),
+        ({"examples": 5}, ("odd",), (OTHER,), "1 of its requests and what spelling draws"),
+    ],
+)
+def test_an_invariant_says_what_the_recording_lacks_for_it(
+    settings: dict[str, Any], roles: tuple[str, ...], skipped: tuple[Template, ...], lacks: str
+) -> None:
+    case = declared("OWN-001", lambda judge: judge.passes("looked"))
+    case = replace(case, also=(OTHER, THIRD), generated=("spelling", "odd"))
+    drawn = [exchange(VALID.with_form(role), token()) for role in roles]
+    drawn = [replace(one, role=role) for one, role in zip(drawn, roles, strict=True)]
+    made = recording(YES, *drawn, YES, skipped={one.digest: "no scope is configured" for one in skipped})
+    found = Evidence(replace(made, header=replace(made.header, settings=settings)), (case,))
+    lacks = lacks and f"the recording does not hold {lacks}"
+    assert found.lacks(case) == lacks
+    judged = confirmed(case, found, CONTRACT)
+    assert (judged.verdict, judged.reason) == (("inconclusive", lacks) if lacks else ("passed", ""))
+
+
+def test_what_the_recording_holds_is_not_lacking() -> None:
+    case = replace(declared("OWN-001", lambda judge: judge.passes("looked")), also=(OTHER, THIRD))
+    assert evidence(YES, exchange(OTHER, token()), exchange(THIRD, token())).lacks(case) == ""
+    assert verdict(case, YES, exchange(OTHER, token()), exchange(THIRD, token())).verdict == "passed"
+
+
+def test_a_flaw_stands_whatever_else_the_recording_lacks() -> None:
+    case = replace(
+        declared("OWN-001", lambda judge: judge.notes.append(Note("warning", "this", "that"))), also=(OTHER,)
+    )
+    assert verdict(case, YES, YES).verdict == "warning"
+    assert verdict(case, YES, YES, stopped="interrupted").reason == "expected this, got that"
+
+
+def test_a_case_with_stimuli_is_judged_by_them_although_the_run_ended_early() -> None:
+    answers = seen_twice(OTHER, token())
+    assert verdict(granted("OWN-001", OTHER), *answers, stopped="interrupted").verdict == "passed"
+
+
+# What concerns a row of an edition
+
+
+def test_an_older_row_does_not_see_what_a_later_edition_asks() -> None:
+    seen: dict[str, list[int]] = {}
+
+    def looking(identifier: str, since: int) -> Case:
+        def looks(judge: Judgement) -> None:
+            seen[identifier] = [one.exchange.number for one in judge.answers]
+            judge.passes("looked")
+
+        case = declared(identifier, looks)
+        return replace(case, requirement=replace(case.requirement, since=since))
+
+    def asking(identifier: str, template: Template, since: int) -> Case:
+        case = granted(identifier, template)
+        return replace(case, requirement=replace(case.requirement, since=since))
+
+    draws = replace(looking("OWN-003", 2), generated=("odd",))
+    cases = (looking("OWN-001", 1), looking("OWN-002", 2), asking("OWN-004", OTHER, 2), asking("OWN-005", THIRD, 2))
+    cases = (*cases, asking("OWN-006", THIRD, 1), draws)
+    drawn = exchange(VALID.with_form("drawn"), token(), role="odd")
+    made = recording(YES, exchange(OTHER, token()), exchange(THIRD, token()), drawn, YES)
+    for edition, older in ((1, [1, 3, 5]), (2, [1, 2, 3, 4, 5]), (None, [1, 2, 3, 4, 5])):
+        for case in cases[:2]:
+            judge(case, Evidence(made, cases, edition), CONTRACT)
+        assert seen == {"OWN-001": older, "OWN-002": [1, 2, 3, 4, 5]}
+
+
+@pytest.mark.parametrize(
+    ("level", "octets", "edition", "verdict_", "newer"),
+    [
+        ("MUST", refusal(), 1, "observed", True),
+        ("SHOULD", refusal(), 1, "observed", True),
+        ("MUST", token(), 1, "passed", True),
+        ("MUST", refusal(), 2, "failed", False),
+        ("SHOULD", refusal(), None, "warning", False),
+    ],
+)
+def test_a_row_that_is_newer_than_the_edition_is_only_observed(
+    level: str, octets: bytes, edition: int | None, verdict_: str, newer: bool
+) -> None:
+    case = granted("OWN-001", OTHER, level=level)
+    case = replace(case, requirement=replace(case.requirement, since=2))
+    found = result([case], evidence(*seen_twice(OTHER, octets)), CONTRACT, edition=edition)
+    (one,) = found.cases
+    assert (one.verdict, one.newer) == (verdict_, newer)
+    reason = "expected a token, got 400 invalid_request" if octets == refusal() else ""
+    only = "; only observed: the requirement is newer than edition 1" if verdict_ == "observed" else ""
+    assert one.reason == reason + only
+    assert found.verdict == ("non-conformant" if verdict_ == "failed" else "conformant")
+
+
+def test_a_newer_row_that_is_undecided_leaves_the_run_decided() -> None:
+    case = granted("OWN-001", OTHER)
+    newer = replace(case, requirement=replace(case.requirement, since=2))
+    found = evidence(YES, YES, skipped={OTHER.digest: "not sent: 423"})
+    cases = [newer, granted("OWN-002", VALID)]
+    assert result(cases, found, CONTRACT, edition=1).verdict == "conformant"
+    assert result(cases, found, CONTRACT, edition=2).verdict == "inconclusive"
+
+
 # One defect, one finding
 
 
@@ -653,7 +1042,141 @@ def test_an_unusable_target_decides_nothing() -> None:
     assert {one.reason for one in found.cases} == {"the valid request is refused"}
 
 
+def judged_behind_the_gate(*identifiers: str, octets: bytes = b"", **more: Any) -> judging.Result:
+    """The verdict where the controls are refused, and a request fails twice beside them."""
+    exchanges = (NO, exchange(OTHER, octets), exchange(OTHER, octets, attempt=2))
+    found = evidence(*exchanges, stopped="401 invalid_client")
+    return result([granted(one, OTHER) for one in identifiers], found, CONTRACT, closed="the gate is closed", **more)
+
+
+def test_a_certificate_is_judged_although_no_valid_request_was_granted() -> None:
+    found = judged_behind_the_gate("OWN-001", "TLS-004", octets=token())
+    assert (found.verdict, found.reason, found.traits) == ("unusable", "the gate is closed", {"own": "unknown"})
+    assert [one.verdict for one in found.cases] == ["inconclusive", "inconclusive"]
+    assert {one.reason for one in found.cases} == {"the gate is closed"}
+
+    def expired(judge: Judgement) -> None:
+        judge.notes.append(Note("unmet", "a valid certificate", "an expired one"))
+
+    cases = [declared(one, expired) for one in ("OWN-001", "TLS-004")]
+    found = result(cases, evidence(NO), CONTRACT, closed="the gate is closed")
+    assert [one.verdict for one in found.cases] == ["inconclusive", "failed"]
+    assert (found.verdict, found.reason) == ("non-conformant", "unmet: TLS-004")
+    assert found.cases[1].reason == "expected a valid certificate, got an expired one"
+
+
+def test_a_certificate_is_judged_by_what_the_target_claims() -> None:
+    def looks(judge: Judgement) -> None:
+        judge.each([], "a name", lambda _: None) if judge.contract.loopback else judge.cannot_tell("not here")
+        judge.notes.append(Note("unmet", "a name", judge.contract.token_path))
+
+    found = result([declared("TLS-004", looks)], evidence(NO), CONTRACT, closed="the gate is closed")
+    assert found.cases[0].actual == "/passport/oauth/token"
+
+
+@pytest.mark.parametrize("gate", ["", "the gate is closed"])
+def test_known_deviations_are_waived_whether_or_not_the_gate_is_open(gate: str) -> None:
+    case = declared("TLS-004", lambda judge: judge.notes.append(Note("unmet", "this", "that")))
+    seen: list[str] = []
+
+    def waive(verdicts: Any) -> list[Verdict]:
+        seen.extend(one.verdict for one in verdicts)
+        return [replace(one, verdict="waived", unwaived=one.verdict) for one in verdicts]
+
+    found = result([case], evidence(YES), CONTRACT, closed=gate, waive=waive)
+    assert seen == ["failed"]
+    assert [(one.verdict, one.unwaived) for one in found.cases] == [("waived", "failed")]
+    assert (found.verdict, found.reason) == (
+        ("unusable", gate) if gate else ("conformant", "every requirement that counts is met or waived")
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "stopped", "reason"),
+    [
+        (of("passed"), "", "every requirement that counts is met"),
+        (of("passed", "waived"), "", "every requirement that counts is met or waived"),
+        ([*of("passed"), *of("waived", level="MAY")], "", "every requirement that counts is met"),
+        (of("failed", "passed", "failed"), "", "unmet: OWN-000, OWN-002"),
+        (of("inconclusive", "error", "passed"), "", "2 could not be decided: because inconclusive"),
+        (of("inconclusive", "passed"), "interrupted", "1 could not be decided: interrupted"),
+        (of("error", "not_applicable"), "", "1 could not be decided: because error"),
+        (
+            [*of("not_applicable"), *of("inconclusive", level="MAY")],
+            "",
+            "nothing could be decided: because inconclusive",
+        ),
+        (of("not_applicable", "not_applicable"), "", "no selected case applies to this target"),
+    ],
+)
+def test_the_verdict_of_a_run_has_a_reason(verdicts: list[Verdict], stopped: str, reason: str) -> None:
+    cases = [one.case for one in verdicts]
+    found = concluded(verdicts, cases, fail_on="must", stopped=stopped)
+    assert found.reason == reason
+    assert (found.cases, found.traits) == (tuple(verdicts), {"own": "unknown"})
+
+
+@pytest.mark.parametrize("stopped", ["", "interrupted"])
+@pytest.mark.parametrize("verdict_", judging.VERDICTS)
+def test_whatever_the_verdict_of_a_run_it_shows_the_choices(verdict_: str, stopped: str) -> None:
+    verdicts = [replace(one, traits={"own": "yes"}) for one in of(verdict_, level="MAY")]
+    found = concluded(verdicts, [one.case for one in verdicts], fail_on="must", stopped=stopped)
+    assert (found.traits, found.cases) == ({"own": "yes"}, tuple(verdicts))
+    assert overall(verdicts, [], fail_on="must", stopped=stopped).traits == {"own": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "expected"),
+    [("must", "conformant"), ("should", "inconclusive"), ("never", "conformant")],
+)
+def test_what_counts_nowhere_may_stay_undecided(fail_on: judging.FailOn, expected: str) -> None:
+    verdicts = [*of("passed"), *of("inconclusive", level="SHOULD")]
+    assert concluded(verdicts, [], fail_on=fail_on, stopped="").verdict == expected
+    assert concluded(of("passed", "inconclusive"), [], fail_on=fail_on, stopped="").verdict == "inconclusive"
+
+
+def test_the_reason_of_warnings_that_count_names_the_leaders_alone() -> None:
+    first, second = of("warning", "warning", level="SHOULD")
+    found = concluded([first, replace(second, follows="OWN-000")], [], fail_on="should", stopped="")
+    assert (found.verdict, found.reason) == ("non-conformant", "unmet: OWN-000")
+
+
+@pytest.mark.parametrize("edge", [False, True])
+def test_the_edge_ends_early_and_counts_warnings_as_the_run_does(edge: bool) -> None:
+    passed, warned = of("passed"), of("warning", level="SHOULD")
+    rows = [
+        replace(one, case=replace(one.case, requirement=replace(one.case.requirement, edge=edge))) for one in warned
+    ]
+    early = overall([*passed, *rows], [], fail_on="must", stopped="interrupted")
+    assert (early.verdict, early.edge) == ("inconclusive", "inconclusive" if edge else "not-judged")
+    strict = overall([*passed, *rows], [], fail_on="should", stopped="")
+    assert (strict.verdict, strict.edge) == (
+        ("conformant", "non-conformant") if edge else ("non-conformant", "not-judged")
+    )
+
+
 # What a case expects, and what a reply compares
+
+
+def test_what_a_case_expects_of_a_series_and_of_the_run_is_told_too() -> None:
+    def looks(one: Reply, some: Replies, judge: Judgement) -> None:
+        one.must_be(GRANTED)
+        one.must_be(GRANTED)
+        some.must_be(REFUSED)
+        assert judge.contract is CONTRACT
+        judge.cannot_tell("nothing is expected here")
+
+    series = Series((THIRD,), 3).numbered("OWN-001 some")
+    case = replace(declared("OWN-001", looks, one=OTHER), series=(("some", series),))
+    assert expectation(case, CONTRACT) == ("one: a token", "some: any 4xx without a token")
+
+
+def test_what_a_case_expects_is_not_told_where_it_needs_answers() -> None:
+    def needy(one: Reply) -> None:
+        one.must_be(GRANTED)
+        assert one.answer is not None
+
+    assert expectation(declared("OWN-001", needy, one=OTHER), CONTRACT) == ()
 
 
 def test_what_a_case_expects_comes_from_what_judges() -> None:
