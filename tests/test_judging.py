@@ -619,10 +619,10 @@ def test_a_choice_is_kept_where_the_row_is_unmet_or_its_stimulus_cannot_be_made(
         one.must_be(GRANTED)
 
     case = declared("OWN-001", chooses, one=OTHER)
-    for more in ({"skipped": {OTHER.digest: "no scope is configured"}}, {}):
-        answers = (YES,) if more else seen_twice(OTHER, refusal())
-        found = result([case], evidence(*answers, **more), CONTRACT)
-        assert found.cases[0].verdict == ("not_applicable" if more else "failed")
+    for skipped in ({OTHER.digest: "no scope is configured"}, {}):
+        answers = (YES,) if skipped else seen_twice(OTHER, refusal())
+        found = result([case], evidence(*answers, skipped=skipped), CONTRACT)
+        assert found.cases[0].verdict == ("not_applicable" if skipped else "failed")
         assert found.cases[0].traits == found.traits == {"own": "yes"}
 
 
@@ -825,8 +825,8 @@ def test_an_older_row_does_not_see_what_a_later_edition_asks() -> None:
         return replace(case, requirement=replace(case.requirement, since=since))
 
     draws = replace(looking("OWN-003", 2), generated=("odd",))
-    cases = (looking("OWN-001", 1), looking("OWN-002", 2), asking("OWN-004", OTHER, 2), asking("OWN-005", THIRD, 2))
-    cases = (*cases, asking("OWN-006", THIRD, 1), draws)
+    asked = (asking("OWN-004", OTHER, 2), asking("OWN-005", THIRD, 2), asking("OWN-006", THIRD, 1))
+    cases = (looking("OWN-001", 1), looking("OWN-002", 2), *asked, draws)
     drawn = exchange(VALID.with_form("drawn"), token(), role="odd")
     made = recording(YES, exchange(OTHER, token()), exchange(THIRD, token()), drawn, YES)
     for edition, older in ((1, [1, 3, 5]), (2, [1, 2, 3, 4, 5]), (None, [1, 2, 3, 4, 5])):
