@@ -329,7 +329,7 @@ def _prompt() -> Callable[[str], str] | None:
     type=click.IntRange(0, 100_000),
     help="Generated requests of each source. [default: as many as each run needs]",
 )
-@click.option("--jobs", "processes", metavar="N", type=click.IntRange(1, 256), help="Processes. [default: two a CPU]")
+@click.option("--jobs", "processes", metavar="N", type=click.IntRange(1, 256), help="Processes. [default: three a CPU]")
 @click.option(
     "--output",
     metavar="DIR",

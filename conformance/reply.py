@@ -133,9 +133,7 @@ class Reading:
     @cached_property
     def unreadable(self) -> bool:
         """Whether the content travelled in a content coding that cannot be undone here."""
-        content = self.message.body if self.message is not None and not self.exchange.content else b""
-        # JSON that is labelled as compressed is read as what it is.
-        return self.coded and bool(content) and self.json is None
+        return self.coded and not self.exchange.content and self.message is not None and bool(self.message.body)
 
     @cached_property
     def json(self) -> Any:

@@ -42,10 +42,15 @@ def in_json(usual: Reply) -> Outcome:
     return Outcome("a token in JSON", lambda reading: reading.granted and shape(reading) in accepted)
 
 
+def plain_json(reading: Reading) -> bool:
+    """Whether the content is JSON as it travelled, whatever its label says."""
+    return reading.message is not None and reading.message.body.lstrip()[:1] == b"{"
+
+
 AS_LABELLED = Outcome(
     "a token, compressed where Content-Encoding says so",
     # What cannot be read here, of which br is an example, is taken for what it is called.
-    lambda reading: reading.unreadable or (reading.granted and (not reading.coded or bool(reading.exchange.content))),
+    lambda reading: (reading.unreadable or reading.granted) and not (reading.coded and plain_json(reading)),
 )
 
 

@@ -39,7 +39,7 @@ class Asked:
         profile: the one profile; ``None`` for both.
         seeds: how many seeds the correct endpoints are tried with.
         examples: generated requests of each source; ``None`` for as many as each run needs.
-        processes: runs side by side; ``None`` for two a CPU.
+        processes: runs side by side; ``None`` for three a CPU.
         output: folder of the report and the record.
         fresh: whether to begin anew.
     """
@@ -184,8 +184,8 @@ def _check(place: Path) -> None:
 
 
 def _processes() -> int:
-    """Two for each CPU that this process may use: half of a run is waiting."""
-    return 2 * (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    """Three for each CPU that this process may use: half of a run is waiting."""
+    return 3 * (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 @contextlib.contextmanager
