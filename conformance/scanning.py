@@ -15,6 +15,7 @@ import re
 import secrets as randomness
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
@@ -141,7 +142,7 @@ class _Search:
         """What is found in one text."""
         if self._one_line:
             # Most lines of the messages in a recording are the same in every exchange.
-            lines = dict.fromkeys(map(_shortened, data.replace(b"\\n", b"\n").split(b"\n")))
+            lines = dict.fromkeys(map(_shortened, _lines(data)))
             return list(dict.fromkeys(hit for piece in _pieces(lines) for hit in self._of_piece(name, piece)))
         return self._of_piece(name, data)
 
@@ -200,6 +201,12 @@ def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
             yield b"\n".join(piece)
             piece, size = [], 0
     yield b"\n".join(piece)
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    """The lines of a text, and those of the texts in it, one after the other: all of them take its size again."""
+    for line in BytesIO(data):
+        yield from line.rstrip(b"\n").split(b"\\n")
 
 
 def _shortened(line: bytes) -> bytes:

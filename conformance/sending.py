@@ -239,10 +239,13 @@ class Sender:
 
     def _worn_out(self, stimulus: Stimulus) -> bool:
         """Whether a stimulus is held back since the target cost too much already; controls never are."""
-        why = self._endurance.over
+        why = self._weariness()
         if why:
-            self._hold_back(stimulus, why)
+            self.skipped.setdefault(stimulus.digest, why)
         return bool(why)
+
+    def _weariness(self) -> str:
+        return self._endurance.over and f"not sent: {self._endurance.over}"
 
     def _hold_back(self, stimulus: Stimulus, why: str) -> None:
         self.skipped.setdefault(stimulus.digest, f"not sent: {why}")
@@ -355,7 +358,9 @@ class Sender:
         """
         readings: list[Reading] = []
         left = list(planned.groups)
-        why = "" if self._grants(planned) else "not sent: a control was not granted"
+        why = self._weariness()
+        if not why and not self._grants(planned):
+            why = "not sent: a control was not granted"
         while left and not why and not self._is_over():
             group = left.pop(0)
             readings += self._together(group, attempt)
@@ -363,6 +368,7 @@ class Sender:
             why = sign and f"not sent: the series ended at its first sign: {sign}"
             if (len(group) > 1 or why or not left) and not self._grants(planned):
                 why = why or "not sent: a control was not granted"
+            why = why or self._weariness()
         for stimulus in (stimulus for group in left for stimulus in group if why):
             self.skipped.setdefault(stimulus.digest, why)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance import case, engine, recording, rejudging
+from conformance import case, engine, pace, recording, rejudging
 from conformance import sending as sending_module
 from conformance.case import Case, CaseError
 from conformance.cases.test_load import RETRY_AFTER, TRIES, throttled
@@ -40,8 +40,9 @@ PATIENT = Limits(timeout=3)
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The waits between repetitions are short; nothing else differs."""
+    """The waits between repetitions and the patience with late answers are short; nothing else differs."""
     monkeypatch.setattr(sending_module, "APART", 0.02)
+    monkeypatch.setattr(pace, "SILENCE", 0.1)
 
 
 def planned(series: Series, name: str = "OWN-001 some") -> PlannedSeries:
@@ -213,6 +214,21 @@ def test_a_group_is_finished_before_the_series_ends() -> None:
         sending = sent(server, Series((probing(1),), 12, at_once=4))
     assert sum(label.startswith("some") for label in labels(sending)) == 4
     assert len(sending.skipped) == 8
+
+
+def test_late_answers_end_a_series_before_its_next_group_and_every_later_one() -> None:
+    def late(request: Asked) -> bytes:
+        time.sleep(0.6 if request.number > 2 else 0)
+        return decent(request)
+
+    with serving(late) as server:
+        sending = sent(server, Series((probing(1),), 12, at_once=4), Limits(timeout=1))
+        first = [label.partition(" ")[0] for label in labels(sending)]
+        sending.series(planned(Series((probing(2),), 3), "OWN-001 later"))
+    assert first == ["control", "control", *["some"] * 4, "control", *["some"] * 4, "control"]
+    assert len(server.asked) == len(first)
+    assert len(sending.skipped) == 4 + 3
+    assert {why.partition(",")[0] for why in sending.skipped.values()} == {"not sent: answers came late or not at all"}
 
 
 def test_a_series_that_must_not_lock_a_client_does_not_try_its_secret() -> None:
