@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from conformance.reference.oauth import Site
 
-OUTAGE = 0.3
+OUTAGE = 0.8
 """Seconds that a server which died needs to come back."""
 
 
