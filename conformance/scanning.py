@@ -204,7 +204,7 @@ def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
-    """The lines of a text, and those of the texts in it, one after the other: all of them take its size again."""
+    """The lines of a text, and of texts escaped in it, one at a time: a list of them would take its size again."""
     for line in BytesIO(data):
         yield from line.rstrip(b"\n").split(b"\\n")
 
