@@ -2,12 +2,13 @@
 
 import os
 import stat
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from conformance.report.folder import Folder, default_path
+from conformance.report.folder import Folder, default_path, put
 from conformance.report.results import write
 
 STARTED = datetime(2026, 11, 23, 15, 12, 0, 999_000, UTC).timestamp()
@@ -159,6 +160,25 @@ def test_no_name_of_a_target_leads_elsewhere(tmp_path: Path, name: str) -> None:
     place = default_path(tmp_path, name, STARTED)
     assert place.parent.parent == tmp_path
     assert not place.parent.name.startswith(".")
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")), daemon=True)
+    reader.start()
+    put(pipe, "a line\n")
+    assert pipe.is_fifo()
+    reader.join(5)
+    assert read == ["a line\n"]
+    assert [file.name for file in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_folder_is_no_place_for_a_file(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        put(tmp_path / "there", "text")
 
 
 def test_a_written_file_is_private_whatever_stood_there(tmp_path: Path) -> None:

@@ -140,12 +140,17 @@ def put(file: Path, text: str) -> None:
     """Writes a file at once: nobody sees half of it, and where it cannot be written what was there stays.
 
     Args:
-        file: the file, readable by its owner only where it is new; what a link leads to is replaced, not the link.
+        file: the file, readable by its owner only where it is new; what a link leads to is replaced, not the link. A
+            device or a pipe is written to, and stays.
         text: its content.
 
     Raises:
         OSError: it cannot be written.
     """
+    # A device that is replaced is gone for everybody on the machine.
+    if file.exists() and not file.is_file():
+        file.write_text(text, encoding="utf-8", newline="\n")
+        return
     place = Path(os.path.realpath(file))
     descriptor, name = tempfile.mkstemp(prefix=".token-conformance-", dir=place.parent)
     try:
