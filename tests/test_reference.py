@@ -634,8 +634,8 @@ def stable(received: bytes) -> bytes:
     return re.sub(rb'"access_token": "[\w-]{43}"', b'"access_token": ""', portless)
 
 
-def observed(endpoint: Endpoint, change: dict[str, Any]) -> bytes:
-    return stable(talk(endpoint, request(endpoint, **change), patience=0.5))
+def observed(endpoint: Endpoint, change: dict[str, Any], patience: float = 5.0) -> bytes:
+    return stable(talk(endpoint, request(endpoint, **change), patience))
 
 
 @pytest.fixture(scope="module")
@@ -672,7 +672,8 @@ def test_a_defect_shows(
             if (profile, number) not in expected:
                 expected[profile, number] = observed(correct[profile], change)
             absolute = {"target": correct[profile].token_path, **change}
-            if observed(endpoint, absolute) != expected[profile, number]:
+            # A planted silence is waited out; the correct endpoint, however busy the machine, is not taken for silent.
+            if observed(endpoint, absolute, patience=0.5) != expected[profile, number]:
                 return
     pytest.fail(f"{name} answers every probe as the correct endpoint does")
 
