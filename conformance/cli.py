@@ -202,7 +202,7 @@ def compare(before: str, after: str, form: str, output: Path | None, reports: Pa
     previous:TARGET; --reports says where these are looked for.
 
     Exit codes: 0 the same or better, 1 regression, 2 usage, 3 what counts could not be decided any more, or nothing was
-    judged in one of the runs, 5 nothing is worse, but a trait, a verdict or the wire is not as it was.
+    judged in both runs, 5 nothing is worse, but a trait, a verdict or the wire is not as it was.
     """
     from conformance import comparison  # noqa: PLC0415
     from conformance import history as kept  # noqa: PLC0415

@@ -94,6 +94,7 @@ class Comparison:
         gone: verdicts of what only the first judged, by ID.
         added: verdicts of what only the second judged, by ID.
         notes: what could not be compared, and why.
+        compared: whether at least one requirement was judged in both runs.
     """
 
     before: Side
@@ -110,6 +111,7 @@ class Comparison:
     gone: Mapping[str, str] = field(default_factory=dict)
     added: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    compared: bool = True
 
     @property
     def code(self) -> int:
@@ -119,7 +121,7 @@ class Comparison:
         rows = catalogue.load().requirements
         if any(one.level in _COUNTING and not (one.id in rows and rows[one.id].undecidable) for one in self.undecided):
             return UNDECIDED
-        if any(one.results["verdict"] == "unusable" for one in (self.before, self.after)):
+        if not self.compared:
             return UNDECIDED
         return DRIFTED if self.changed or self.drift or self.facts else SAME
 
@@ -140,6 +142,8 @@ class Comparison:
             (len(self.changed), "changed otherwise", "changed otherwise"),
             (len(self.drift), "trait drifted", "traits drifted"),
             (len(self.facts), "wire fact", "wire facts"),
+            (len(self.gone), "judged only before", "judged only before"),
+            (len(self.added), "judged only after", "judged only after"),
         )
         told = [f"{number} {one if number == 1 else many}" for number, one, many in counts if number]
         blind = "; the wire was not compared" if self.before.missing or self.after.missing else ""
@@ -168,10 +172,11 @@ def compare(before: Side, after: Side) -> Comparison:
     both = [identifier for identifier in second if identifier in first]
     worse = [one for one in both if _rank(second[one]) > _rank(first[one])]
     better = [one for one in both if _is_better(first[one]["verdict"], second[one]["verdict"])]
-    lost = [one for one in both if second[one]["verdict"] in OPEN and first[one]["verdict"] not in OPEN]
+    lost = [one for one in both if second[one]["verdict"] in OPEN and _is_decided(first[one])]
     rest = [one for one in both if one not in {*worse, *better, *lost}]
-    otherwise = [one for one in rest if first[one]["verdict"] not in OPEN and _differs(first[one], second[one])]
-    decided = [one for one in rest if first[one]["verdict"] in OPEN and second[one]["verdict"] not in OPEN]
+    decided = [one for one in rest if first[one]["verdict"] in OPEN and _is_decided(second[one])]
+    otherwise = [one for one in rest if one not in decided and _differs(first[one], second[one])]
+    compared = any(_is_decided(first[one]) and _is_decided(second[one]) for one in both)
     drift = pinning.drift(before.results["traits"], after.results["traits"])
     facts = _facts(before, after)
     told = {*worse, *better, *otherwise, *_declaring(drift)}
@@ -190,8 +195,13 @@ def compare(before: Side, after: Side) -> Comparison:
         explained=tuple(fact for fact in facts if _is_explained(fact, owned)),
         gone={one: case["verdict"] for one, case in first.items() if one not in second},
         added={one: case["verdict"] for one, case in second.items() if one not in first},
-        notes=tuple(_notes(before, after)),
+        notes=tuple(_notes(before, after, compared=compared)),
+        compared=compared,
     )
+
+
+def _is_decided(case: Mapping[str, Any]) -> bool:
+    return case["verdict"] not in (*OPEN, "not_applicable")
 
 
 def _rank(case: Mapping[str, Any]) -> int:
@@ -262,12 +272,16 @@ def _where(found: Mapping[str, Any]) -> str:
     return "this machine" if target["embedded"] else f"{target['base_url']}{target['token_path']}"
 
 
-def _notes(before: Side, after: Side) -> Iterator[str]:
+def _notes(before: Side, after: Side, *, compared: bool) -> Iterator[str]:
+    empty = False
     for name, one in (("first", before), ("second", after)):
-        if one.results["verdict"] == "unusable":
+        if not any(map(_is_decided, one.results["cases"])):
+            empty = True
             yield f"nothing was judged in the {name} run: {one.results['reason']}"
         if one.missing:
             yield f"the wire was not compared: {one.missing}"
+    if not (compared or empty):
+        yield "no requirement was judged in both runs; compare runs of one selection"
 
 
 def _facts(before: Side, after: Side) -> tuple[Fact, ...]:

@@ -68,7 +68,8 @@ def test_two_equal_runs_are_the_same() -> None:
         ("failed", "inconclusive", "undecided", 3, "undecided"),
         ("passed", "error", "undecided", 3, "undecided"),
         ("inconclusive", "passed", "decided", 0, "better"),
-        ("error", "not_applicable", "decided", 0, "better"),
+        ("error", "not_applicable", "changed", 5, "drift"),
+        ("not_applicable", "inconclusive", "changed", 5, "drift"),
         ("failed", "waived", "changed", 5, "drift"),
         ("passed", "waived", "changed", 5, "drift"),
         ("passed", "observed", "changed", 5, "drift"),
@@ -148,8 +149,8 @@ def test_a_case_that_follows_another_is_told_with_it() -> None:
 
 
 def test_a_run_in_which_nothing_was_judged_is_never_the_same() -> None:
-    unusable = {**results({MUST: "inconclusive"}), "verdict": "unusable", "reason": "no answer"}
-    found = compare(side(unusable), side(unusable))
+    empty = {**results({MUST: "inconclusive", ROBUST: "not_applicable"}), "reason": "no answer"}
+    found = compare(side(empty), side(empty))
     assert (found.code, found.outcome) == (3, "undecided")
     assert found.notes == (
         "nothing was judged in the first run: no answer",
@@ -157,10 +158,29 @@ def test_a_run_in_which_nothing_was_judged_is_never_the_same() -> None:
     )
 
 
+def test_runs_that_judged_nothing_in_common_are_never_the_same() -> None:
+    found = compare(side(results({MUST: "passed"})), side(results({ROBUST: "passed"})))
+    assert (found.code, found.sentence) == (3, "undecided: 1 judged only before, 1 judged only after")
+    assert found.notes == ("no requirement was judged in both runs; compare runs of one selection",)
+
+
+def test_what_one_reason_left_undecided_is_told_once() -> None:
+    rows = ("A-001", "A-002", "A-003", "A-004")
+    found = compare(*(side(results(dict.fromkeys(rows, verdict))) for verdict in ("passed", "inconclusive")))
+    assert len(found.undecided) == len(rows)
+    ((heading, (lines,)),) = difference.sections(found)
+    assert heading == "No longer decided (4)"
+    assert lines == [
+        "4 requirements for one reason",
+        "actual: as inconclusive as can be",
+        "A-001, A-002, A-003, A-004",
+    ]
+
+
 def test_what_only_one_run_judged_is_named_with_its_finding() -> None:
     first, second = {"A-001": "failed", "A-002": "passed"}, {"A-002": "passed", "A-003": "passed", "A-004": "warning"}
     found = compare(side(results(first)), side(results(second)))
-    assert found.code == 0
+    assert (found.code, found.sentence) == (0, "same: 1 judged only before, 2 judged only after")
     text = difference.text(found)
     assert "\nJudged only before: A-001 (failed)\n" in text
     assert "\nJudged only after: A-003, A-004 (warning)\n" in text

@@ -13,12 +13,15 @@ from conformance.report.summary import UNMET
 from conformance.signature import Fact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from conformance.comparison import Change, Comparison, Side
 
 NAMED = 3
 """Stimuli of a wire fact that are named."""
+
+TOGETHER = 3
+"""Cases that are told one by one although they became undecided for the same reason."""
 
 SECTIONS = (
     ("regressions", "Regressions"),
@@ -38,7 +41,7 @@ def text(found: Comparison) -> str:
     lines += [f"differs {one}" for one in found.context]
     lines += [f"note    {one}" for one in found.notes]
     for heading, items in sections(found):
-        lines += ["", f"{heading} ({len(items)})"]
+        lines += ["", heading]
         lines += [f"{'  ' * (1 + bool(at))}{line}" for one in items for at, line in enumerate(one)]
     lines += ["", *(f"{words}: {', '.join(ids)}" for words, ids in aside(found)), found.sentence]
     return "".join(f"{escape.line(line)}\n" for line in lines)
@@ -52,7 +55,7 @@ def markdown(found: Comparison) -> str:
     lines += [f"- **differs**: {shown(one)}" for one in found.context]
     lines += [f"- **note**: {shown(one)}" for one in found.notes]
     for heading, items in sections(found):
-        lines += ["", f"### {heading} ({len(items)})", ""]
+        lines += ["", f"### {heading}", ""]
         lines += [f"{'  ' * bool(at)}- {shown(line)}" for one in items for at, line in enumerate(one)]
     lines += ["", *(f"- {words}: {shown(', '.join(ids))}" for words, ids in aside(found))]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -108,7 +111,21 @@ def sections(found: Comparison) -> Iterator[tuple[str, list[list[str]]]]:
     for name, heading in SECTIONS:
         items = getattr(found, name)
         if items:
-            yield heading, [[line for line in _lines(one) if line] for one in items]
+            told = _by_reason(items) if name == "undecided" else [_lines(one) for one in items]
+            yield f"{heading} ({len(items)})", [[line for line in lines if line] for lines in told]
+
+
+def _by_reason(changes: Iterable[Change]) -> Iterator[tuple[str, ...]]:
+    """Changes in lines, those together that have one reason: what ends a run early leaves a hundred cases open."""
+    groups: dict[str, list[Change]] = {}
+    for one in changes:
+        groups.setdefault(one.actual, []).append(one)
+    for reason, several in groups.items():
+        if len(several) > TOGETHER:
+            ids = ", ".join(identifier for one in several for identifier in (one.id, *one.likewise))
+            yield f"{len(several)} requirements for one reason", f"actual: {reason}", ids
+        else:
+            yield from map(_lines, several)
 
 
 def aside(found: Comparison) -> Iterator[tuple[str, tuple[str, ...]]]:
