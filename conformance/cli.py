@@ -160,7 +160,12 @@ def judge(*, quiet: bool, verbose: bool, **asked: Any) -> None:
 
 @cli.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--keep", metavar="N", type=click.IntRange(1), help="Remove the oldest runs of each target beyond N.")
+@click.option(
+    "--keep",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Remove the runs of each target but the newest N, and the newest N that judged everything.",
+)
 def history(folder: Path | None, keep: int | None) -> None:
     """Build pages over all runs in DIR, which is reports unless given: index.html, and one for each target.
 

@@ -257,6 +257,7 @@ def _context(before: Side, after: Side) -> Iterator[str]:
         ("catalogue edition", lambda found: str(found["catalogue"]["edition"])),
         ("suite", lambda found: found["suite"]["version"]),
         ("seed", lambda found: str(found["seed"])),
+        ("selection", lambda found: ",".join(found.get("select", ())) or "everything"),
     )
     for what, read in sources:
         was, is_ = read(first), read(second)

@@ -197,9 +197,15 @@ def surplus(found: Iterable[Entry], keep: int) -> list[Entry]:
 
     Args:
         found: the runs, the oldest first.
-        keep: how many of each target stay.
+        keep: how many of each target stay, and at least as many that judged everything: runs of a few requirements,
+            or of a target that was down, push out none of those.
     """
-    return [entry for runs in _groups(found).values() for entry in runs[: max(len(runs) - keep, 0)]]
+    leaving: list[Entry] = []
+    for runs in _groups(found).values():
+        whole = [entry for entry in runs if not entry.summary.get("select") and entry.summary["verdict"] != "unusable"]
+        staying = {entry.folder for entry in (*runs[-keep:], *whole[-keep:])}
+        leaving += [entry for entry in runs if entry.folder not in staying]
+    return leaving
 
 
 def remove(entry: Entry, reports: Path) -> str:
@@ -291,6 +297,9 @@ def _remarks(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
     for name, words in (("profile", "profile"), ("edition", "catalogue edition"), ("suite", "suite")):
         if before[name] != now[name]:
             yield f"{words} {before[name]}, then {now[name]}"
+    first, second = (",".join(found.get("select", ())) or "everything" for found in (before, now))
+    if first != second:
+        yield f"judged {first}, then {second}"
     was, is_ = ({one: found["target"][one] for one in ("base_url", "token_path")} for found in (before, now))
     if was != is_ and not now["target"]["embedded"]:
         yield f"{was['base_url']}{was['token_path']}, then {is_['base_url']}{is_['token_path']}"

@@ -29,7 +29,7 @@ from conformance.harmless import harmless
 from conformance.keys import EDITION
 from conformance.plugin import Suite
 from conformance.reply import Reading
-from conformance.report.folder import EXCHANGES, FILES
+from conformance.report.folder import EXCHANGES, FILES, RESULTS
 from conformance.report.terminal import Terminal
 from conformance.request import VALID
 from conformance.target import Client, Credentials, Extra, Limits, Secret, SettingsError, Target, target_at
@@ -62,7 +62,8 @@ class Asked:
         select: IDs and areas; nothing selects what the run had selected.
         fail_on: level from which an unmet requirement counts; ``None`` for the run's own.
         edition: the edition of the catalogue that judges; ``None`` for the run's own, and else the newest.
-        report_dir: where the reports go; ``None`` for the folder of the run.
+        report_dir: where the reports go; ``None`` for the folder of the run, whose reports are replaced where it is
+            judged as it was.
         pinned: file of the fingerprint that the target is known by, if any.
         waivers: file of the known deviations, where the settings name none or another.
     """
@@ -98,6 +99,10 @@ def judge(asked: Asked, environ: Mapping[str, str], cwd: Path, *, color: bool, q
     if asked.report_dir is None and file.name != EXCHANGES:
         raise SettingsError(f"{file}: is not called {EXCHANGES}; name a folder for the reports with --report-dir")
     within = place.resolve() == file.resolve().parent
+    other = _otherwise(asked, inquiry, found.header)
+    if asked.report_dir is None and other and os.path.lexists(place / RESULTS):
+        how = "name a folder for the others with --report-dir"
+        raise SettingsError(f"{other}: would replace the reports of the run in {place}; {how}")
     with contextlib.ExitStack() as stack:
         kept = session.folder_at(place, stack, besides=(EXCHANGES,) if within else ())
         if not within:
@@ -105,6 +110,15 @@ def judge(asked: Asked, environ: Mapping[str, str], cwd: Path, *, color: bool, q
         suite = Suite(lambda _: inquiry, chosen=frozenset(case.id for case in inquiry.cases), judged=run)
         terminal.again(run)
         return session.shown(suite, kept, asked.cases, terminal, lambda: known.known(inquiry.target))
+
+
+def _otherwise(asked: Asked, inquiry: engine.Inquiry, header: Header) -> str:
+    """The flag that asks what the run was not asked, to which its own reports must not be lost; empty for none."""
+    if asked.select:
+        return "--select"
+    if inquiry.profile.name != header.profile:
+        return "--profile"
+    return "--edition" if inquiry.edition != header.settings.get("edition") else ""
 
 
 def located(word: str, reports: Path) -> Path:
@@ -228,6 +242,7 @@ def inquiry(header: Header, profile: Profile, every: tuple[Case, ...], select: t
         seed=int(recorded["seed"]),
         fail_on=recorded["fail_on"],
         edition=recorded.get("edition"),
+        select=select or recorded.get("select"),
     )
     engine.contract(profile, header)
     return found

@@ -314,6 +314,16 @@ def test_the_newest_runs_of_each_target_stay(tmp_path: Path) -> None:
     assert [str(entry.folder.relative_to(tmp_path)) for entry in leaving] == ["a/000"]
 
 
+def test_runs_of_a_few_requirements_or_of_none_push_out_no_whole_one(tmp_path: Path) -> None:
+    for day in range(3):
+        run(tmp_path, day)
+    for day in (3, 4):
+        write(tmp_path / "staging" / f"{day:03}", {**results({ROW: "passed"}, days=day), "select": [ROW]})
+    write(tmp_path / "staging" / "005", {**results({ROW: "inconclusive"}, days=5), "verdict": "unusable"})
+    left = history.surplus(history.entries(tmp_path)[0], 2)
+    assert [entry.folder.name for entry in left] == ["000", "003"]
+
+
 def only(reports: Path) -> history.Entry:
     (entry,) = history.entries(reports)[0]
     return entry

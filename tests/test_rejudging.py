@@ -326,6 +326,25 @@ def test_the_command_judges_the_latest_run_by_another_contract(tmp_path: Path) -
     told(command(tmp_path, "judge", "latest", "--waivers", "none.toml"), "--waivers: 'none.toml': cannot be read")
 
 
+@pytest.mark.parametrize("other", [("--select", "CTYPE-002"), ("--profile", "rfc6749"), ("--edition", "1")])
+def test_reports_are_not_lost_to_what_the_run_was_not_asked(other: tuple[str, str], tmp_path: Path) -> None:
+    command(tmp_path, "run", "--select", "CTYPE,REQ-001", "--examples", "0", "--report-dir", "out")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    told(command(tmp_path, "judge", "out", *other), f"{other[0]}: would replace the reports")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == before
+    (tmp_path / "out" / "results.json").unlink()
+    assert command(tmp_path, "judge", "out", *other).code in (0, 3)
+    assert (tmp_path / "out" / "results.json").exists()
+
+
+def test_a_run_that_selected_says_so_when_it_is_judged_again(tmp_path: Path) -> None:
+    command(tmp_path, "run", "--select", "CTYPE-002", "--examples", "0", "--report-dir", "out")
+    first = json.loads((tmp_path / "out" / "results.json").read_text())
+    command(tmp_path, "judge", "out")
+    again = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert first["select"] == again["select"] == ["CTYPE-002"]
+
+
 def test_waivers_are_found_for_a_target_alone(tmp_path: Path) -> None:
     text = '[[waivers]]\nrequirement = "CTYPE-002"\nactual = "a"\ntargets = ["t"]\nreason = "r"\nowner = "o"\n'
     for name in ("a", "b", "c", "d"):

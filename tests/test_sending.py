@@ -245,8 +245,8 @@ def test_the_pace_is_kept_whatever_the_concurrency() -> None:
     arrived = [request.at for request in server.asked]
     assert len(arrived) > 22
     assert arrived[-1] - arrived[0] >= 0.9 * (len(arrived) - 1) / 50
-    # A busy machine lets a few come close together, never many.
-    assert min(later - earlier for earlier, later in zip(arrived, arrived[5:], strict=False)) > 0.5 * 5 / 50
+    # A busy machine lets as many come together as there are lanes, and no more.
+    assert min(later - earlier for earlier, later in zip(arrived, arrived[10:], strict=False)) > 0.5 * 10 / 50
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

@@ -24,8 +24,8 @@ PROFILES = tuple(reference.TOKEN_PATHS)
 CORRECT = "correct"
 """The name of the endpoint without defect and variant."""
 
-LIMITS = Limits(timeout=2)
-"""On loopback an answer that takes longer does not come."""
+PATIENCE = 2
+"""Seconds after which an endpoint with a defect will not answer any more; a correct one has the time of any run."""
 
 DRAWN, DRAWN_FOR_CORRECT, DRAWN_ASIDE = 100, 20, 5
 """Generated requests of each source: where a defect is planted for a row that judges them, at correct endpoints, and
@@ -174,7 +174,7 @@ def conducted(job: Job, rows: Collection[str] = ()) -> engine.Run:
         inquiry = engine.Inquiry(
             target,
             profile,
-            LIMITS,
+            Limits(timeout=PATIENCE) if job.defect else Limits(),
             engine.applicable((one for one in _cases() if not rows or one.id in rows), profile),
             _cases(),
             examples=job.examples,

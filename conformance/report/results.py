@@ -67,6 +67,7 @@ def results(run: Run) -> dict[str, Any]:
             "embedded": inquiry.target.embedded,
         },
         "seed": inquiry.seed,
+        **({"select": list(inquiry.select)} if inquiry.select else {}),
         "started": instant(header.started),
         "finished": instant(run.finished),
         "duration_s": round(duration(run), 3),

@@ -58,6 +58,7 @@ def summary(found: Mapping[str, Any], *, run: str = "", latency: Mapping[str, An
         "suite": found["suite"]["version"],
         "edition": found["catalogue"]["edition"],
         "seed": found["seed"],
+        **({"select": list(found["select"])} if found.get("select") else {}),
         "verdict": found["verdict"],
         "reason": _cut(found["reason"], 400),
         "edge_verdict": _edge(found),
