@@ -34,6 +34,7 @@ from conformance.target import (
     Proxy,
     Secret,
     SettingsError,
+    Table,
     Target,
     accepted,
     check_header,
@@ -114,6 +115,10 @@ def resolve(
     target = None
     if "base-url" in values:
         target = _target(values, layers, chosen, profile, environ, prompt)
+        if chosen is not None:
+            named = from_flags.get("config") or from_environ.get("config")
+            filed = frozenset(values.keys() - from_flags.keys() - from_environ.keys())
+            target = replace(target, table=Table(str(named.value) if named else None, filed))
     else:
         _refuse_stray(values)
     return Settings(

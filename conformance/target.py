@@ -148,13 +148,25 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """The table of a settings file that a target comes from.
+
+    ``config`` is what ``--config`` said, None for the file that is found without it; ``options`` are those whose values
+    come from that file, and from no flag or variable.
+    """
+
+    config: str | None
+    options: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One token endpoint.
 
     ``host`` is an A-label name or an IP literal without brackets; ``prefix`` is the path of the base URL without its
     trailing slash; ``ca_bundle`` is the absolute path of a PEM file, or None for the system's roots; ``proxy`` is what
     stands between, whoever named it; ``pins`` say where to connect instead of asking for the host's address;
-    ``clients`` are the further ones, at most one of each role.
+    ``clients`` are the further ones, at most one of each role; ``table`` is None where no settings file names it.
     """
 
     name: str
@@ -174,6 +186,7 @@ class Target:
     client_certificate: ClientCertificate | None = None
     pins: tuple[Pin, ...] = ()
     clients: tuple[Client, ...] = ()
+    table: Table | None = None
 
     def client(self, role: str) -> Credentials | None:
         """The client of a role, if one was configured."""

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -124,6 +125,24 @@ def test_a_failed_requirement_ends_with_1_unless_nothing_counts(fail_on: str, co
     assert done.lines[-1] == f"report: {tmp_path / 'out' / 'index.html'}"
     failed = {row["id"] for row in results(tmp_path / "out")["cases"] if row["verdict"] == "failed"}
     assert failed == {"CTYPE-002"}
+
+
+def test_a_finding_at_a_target_of_the_settings_file_is_repeated_by_its_command(tmp_path: Path) -> None:
+    with endpoint("passport", "ctype-case") as script, serving(script) as server:
+        (tmp_path / "conformance.toml").write_text(
+            f'[targets.staging]\nbase_url = "{server.base_url}"\nclient_id = "{CLIENT}"\n'
+            'client_secret_env = "MINE"\nheaders = { "X-Api-Key" = { env = "GATEWAY_KEY" } }\n'
+        )
+        secrets = {"MINE": SECRET, "GATEWAY_KEY": "let me in, please"}
+        words = ("--target", "staging", "--select", "CTYPE-002,CTYPE-003", *QUICK)
+        first = command(tmp_path, "run", *words, **secrets)
+        line = next(line.removeprefix("  repeat").strip() for line in first.lines if line.startswith("  repeat"))
+        start = len(server.asked)
+        again = command(tmp_path, *shlex.split(line)[1:], **secrets)
+        asked = server.asked[start:]
+    assert (first.code, again.code, again.err) == (1, 1, "")
+    assert asked
+    assert all(b"\r\nX-Api-Key: let me in, please\r\n" in one.data for one in asked if one.data)
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("must", 0), ("should", 1), ("never", 0)])

@@ -22,7 +22,7 @@ from conformance.report.command import repeat
 from conformance.report.terminal import Terminal, summary_line
 from conformance.request import VALID
 from conformance.resources import package_text
-from conformance.target import Credentials, Extra, Limits, Secret, Target, target_at
+from conformance.target import Credentials, Extra, Limits, Secret, Table, Target, target_at
 
 SECRET = "s3cr3t-that-nobody-may-see"
 HOSTILE = "\x1b[31m\u202e::error::<script>\n::set-output name=a::b\n##[command]x"
@@ -274,6 +274,17 @@ def test_settings_that_are_not_the_usual_ones_are_repeated() -> None:
         assert part in command
     for part in ("--max-rps 5", "--fail-on should", "--examples 10"):
         assert part in command
+
+
+def test_what_the_settings_file_says_of_a_target_is_left_to_it() -> None:
+    headers = (Extra("X-Api-Key", Secret(SECRET)),)
+    filed = frozenset({"base-url", "client-id", "header", "timeout"})
+    target = replace(endpoint(headers=headers, scope="read"), name="staging", table=Table("our.toml", filed))
+    asked = inquiry(target=target, limits=Limits(timeout=2.5, concurrency=1))
+    assert repeat(run_of(judging.Verdict(a_case("X-001"), "passed"), inquiry=asked), "X-001") == (
+        "token-conformance run --config our.toml --target staging --token-path /token --profile passport "
+        "--scope read --concurrency 1 --select X-001 --seed 1"
+    )
 
 
 def test_the_embedded_endpoint_needs_no_settings() -> None:

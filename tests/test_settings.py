@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from conformance.settings import Settings, SettingsError, known_keys, resolve
-from conformance.target import Credentials, Extra, Limits, Secret, Target, is_loopback, parse_base_url, target_at
+from conformance.target import Credentials, Extra, Limits, Secret, Table, Target, is_loopback, parse_base_url, target_at
 
 E = "TOKEN_CONFORMANCE_"
 WORD = "hunter2-is-secret"
@@ -346,8 +346,10 @@ def test_an_empty_base_url_is_an_error_and_not_the_embedded_endpoint(
 
 def test_a_named_target_takes_its_table_and_then_the_top_of_the_file(tmp_path: Path) -> None:
     found = result(tmp_path, {"target": "staging"}, {"STAGING_SECRET": WORD}, TARGETS)
-    assert found.target == target_at(
-        "https://staging.example/api", "/token", Credentials("shared", Secret(WORD)), name="staging"
+    filed = {"base-url", "token-path", "client-id", "client-secret-env", "profile", "timeout"}
+    assert found.target == replace(
+        target_at("https://staging.example/api", "/token", Credentials("shared", Secret(WORD)), name="staging"),
+        table=Table(None, frozenset(filed)),
     )
     assert found.target.path == "/api/token"
     assert (found.profile.name, found.limits) == ("rfc6749", Limits(3, 4, 20))

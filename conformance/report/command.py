@@ -27,7 +27,7 @@ def repeat(run: Run, case_id: str) -> str:
     """The command line that judges one case of a run again.
 
     No secret stands in it: those of clients come from the environment, and where a header or a parameter is secret,
-    all of them do, in variables that are named after them.
+    all of them do, in variables that are named after them. What the settings file says of the target is left to it.
 
     Args:
         run: the run.
@@ -75,45 +75,57 @@ def _where(inquiry: Inquiry) -> Iterator[str]:
     if target.embedded:
         yield from profile
         return
-    yield from ("--base-url", target.base_url, "--token-path", target.token_path, *profile)
-    yield from ("--client-id", target.credentials.client_id)
+    told = ("--base-url", target.base_url), ("--token-path", target.token_path), profile
+    every = (*told, ("--client-id", target.credentials.client_id), *_further(target), *_way(target), *_pace(inquiry))
+    if target.table is not None:
+        yield from () if target.table.config is None else ("--config", target.table.config)
+        yield from ("--target", target.name)
+    for words in every:
+        if not _is_filed(target, words[0].removeprefix("--")):
+            yield from words
+
+
+def _is_filed(target: Target, option: str) -> bool:
+    """Whether the settings file says it, also what the command line cannot, such as which variable holds a secret."""
+    return target.table is not None and option in target.table.options
+
+
+def _further(target: Target) -> Iterator[tuple[str, ...]]:
     if target.scope is not None:
-        yield from ("--scope", target.scope)
+        yield "--scope", target.scope
     for option, separator, extras in (("--header", ": ", target.headers), ("--parameter", "=", target.parameters)):
         if not _secret(extras):
             for extra in extras:
-                yield from (option, f"{extra.name}{separator}{extra.value}")
-    yield from _way(target)
+                yield option, f"{extra.name}{separator}{extra.value}"
     if target.scheme == "http" and not target.loopback:
-        yield "--allow-plain-http"
-    yield from _pace(inquiry)
+        yield ("--allow-plain-http",)
 
 
-def _way(target: Target) -> Iterator[str]:
+def _way(target: Target) -> Iterator[tuple[str, ...]]:
     if target.ca_bundle is not None:
-        yield from ("--ca-bundle", target.ca_bundle)
+        yield "--ca-bundle", target.ca_bundle
     if target.client_certificate is not None:
-        yield from ("--client-cert", target.client_certificate.certificate)
+        yield "--client-cert", target.client_certificate.certificate
         if target.client_certificate.key is not None:
-            yield from ("--client-key", target.client_certificate.key)
+            yield "--client-key", target.client_certificate.key
     for pin in target.pins:
-        yield from ("--resolve", str(pin))
+        yield "--resolve", str(pin)
     if target.proxy is not None and target.proxy.password is None:
-        yield from ("--proxy", f"http://{target.proxy.authority}")
+        yield "--proxy", f"http://{target.proxy.authority}"
 
 
-def _pace(inquiry: Inquiry) -> Iterator[str]:
+def _pace(inquiry: Inquiry) -> Iterator[tuple[str, ...]]:
     limits = inquiry.limits
     if limits.timeout != _DEFAULT.timeout:
-        yield from ("--timeout", f"{limits.timeout:g}")
+        yield "--timeout", f"{limits.timeout:g}"
     if limits.safe:
-        yield "--safe"
+        yield ("--safe",)
         return
     if limits.concurrency != _DEFAULT.concurrency:
-        yield from ("--concurrency", str(limits.concurrency))
+        yield "--concurrency", str(limits.concurrency)
     usual = None if inquiry.target.loopback else _DEFAULT_REMOTE_RPS
     if limits.max_rps is not None and limits.max_rps != usual:
-        yield from ("--max-rps", f"{limits.max_rps:g}")
+        yield "--max-rps", f"{limits.max_rps:g}"
 
 
 def _own_cases(inquiry: Inquiry, case_id: str) -> list[str]:
@@ -125,11 +137,11 @@ def _own_cases(inquiry: Inquiry, case_id: str) -> list[str]:
 
 def _environment(inquiry: Inquiry) -> Iterator[str]:
     target = inquiry.target
-    if target.proxy is not None and target.proxy.password is not None:
+    if target.proxy is not None and target.proxy.password is not None and not _is_filed(target, "proxy"):
         user = quote(target.proxy.user, safe="")
         yield f'TOKEN_CONFORMANCE_PROXY="http://{user}:${{PROXY_PASSWORD}}@{target.proxy.authority}"'
     for variable, separator, extras in (("HEADER", ": ", target.headers), ("PARAMETER", "=", target.parameters)):
-        if not _secret(extras) or target.embedded:
+        if not _secret(extras) or target.embedded or _is_filed(target, variable.lower()):
             continue
         entries = [_entry(extra, separator) for extra in extras]
         value = entries[0] if len(entries) == 1 else f"\"$(printf '%s\\n' {' '.join(entries)})\""
@@ -143,7 +155,7 @@ def _clients(inquiry: Inquiry, case_id: str) -> Iterator[str]:
     symbols = frozenset[str]().union(*(template.symbols for case in cases for template in case.templates))
     for client in target.clients:
         exposed = client.role == target.exposed and "exposed_id" in symbols
-        if exposed or f"{client.role}_id" in symbols:
+        if (exposed or f"{client.role}_id" in symbols) and not _is_filed(target, f"{client.role}-client-id"):
             client_id = shlex.quote(client.credentials.client_id)
             yield f"TOKEN_CONFORMANCE_{client.role.upper()}_CLIENT_ID={client_id}"
 
